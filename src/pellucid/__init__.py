@@ -1,0 +1,61 @@
+"""Train small image classifiers, compare them honestly, and see what they learned.
+
+>>> import pellucid as pl
+>>> pl.networks()[:3]
+('cifar_cnn', 'four_conv', 'lenet5')
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+#: Public names and where they live: looked up when first used, so that `import pellucid` loads neither NumPy nor torch.
+_WHERE = {
+    "Augmentation": "pellucid.spec",
+    "Classifier": "pellucid.verbs.classifier",
+    "DataSpec": "pellucid.spec",
+    "Images": "pellucid.images",
+    "Network": "pellucid.spec",
+    "PellucidError": "pellucid.errors",
+    "Recipe": "pellucid.spec",
+    "Run": "pellucid.verbs.run",
+    "RunSpec": "pellucid.spec",
+    "data": "pellucid.verbs.data",
+    "doctor": "pellucid.verbs.doctor",
+    "networks": "pellucid.verbs.networks",
+    "predict": "pellucid.verbs.predict",
+    "run": "pellucid.verbs.runs",
+    "runs": "pellucid.verbs.runs",
+    "spec": "pellucid.spec",
+    "train": "pellucid.verbs.train",
+}
+
+__all__ = ["__version__", *_WHERE]
+
+if TYPE_CHECKING:
+    from pellucid import spec
+    from pellucid.errors import PellucidError
+    from pellucid.images import Images
+    from pellucid.spec import Augmentation, DataSpec, Network, Recipe, RunSpec
+    from pellucid.verbs.classifier import Classifier
+    from pellucid.verbs.data import data
+    from pellucid.verbs.doctor import doctor
+    from pellucid.verbs.networks import networks
+    from pellucid.verbs.predict import predict
+    from pellucid.verbs.run import Run
+    from pellucid.verbs.runs import run, runs
+    from pellucid.verbs.train import train
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'pellucid' has no attribute {name!r}; public names: {', '.join(_WHERE)}")
+    module = import_module(_WHERE[name])
+    return module if _WHERE[name] == f"pellucid.{name}" else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""One network, several engines: each builds parameters from a spec, takes training steps and gives logits."""

@@ -1,0 +1,77 @@
+"""The engine on PyTorch: what `pellucid.engines.engine.Engine` promises, by the functions of this package."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from functools import partial
+
+import numpy as np
+from torch import nn
+
+from pellucid.engines.engine import Arrays
+from pellucid.engines.pytorch.build import build
+from pellucid.engines.pytorch.machine import WORTHWHILE, choose_device, environment, probe, threads
+from pellucid.engines.pytorch.model import Model
+from pellucid.engines.pytorch.trainer import TorchTrainer
+from pellucid.images import Images, Scaling
+from pellucid.spec.layer import Shape
+from pellucid.spec.network import Network
+from pellucid.spec.recipe import Recipe
+
+__all__ = ["choose_device", "choose_precision", "environment", "model", "threads", "trainer"]
+
+
+def trainer(
+    network: Network | nn.Module,
+    images: Images,
+    scaling: Scaling,
+    recipe: Recipe,
+    *,
+    seed: int,
+    device: str = "cpu",
+    precision: str = "fp32",
+) -> TorchTrainer:
+    """`network` ready for its first step on `images`. A module of the user's own is trained in place."""
+    module = build(network, images.shape, seed=seed) if isinstance(network, Network) else network
+    return TorchTrainer(module, images, scaling, recipe, seed=seed, device=device, precision=precision)
+
+
+def model(
+    network: Network | nn.Module,
+    shape: Shape,
+    scaling: Scaling,
+    weights: Arrays | None = None,
+    *,
+    device: str = "cpu",
+) -> Model:
+    """`network` for images of `shape`, to be asked for logits; with `weights`, or as it is."""
+    found = Model(build(network, shape) if isinstance(network, Network) else network, scaling, device=device)
+    if weights is not None:
+        found.load_weights(weights)
+    return found
+
+
+def choose_precision(
+    network: Network | nn.Module, shape: Shape, classes: int, recipe: Recipe, *, device: str
+) -> tuple[str, dict[str, float]]:
+    """ "fp32" or "bf16", whichever trains faster here, and the seconds of a step of each.
+
+    bf16 is chosen only if it takes at most `WORTHWHILE` of the time. Takes a dozen steps on made-up images; the
+    network itself is not touched.
+    """
+    generator = np.random.default_rng(0)
+    count = recipe.batch_size
+    images = Images(
+        generator.integers(0, 256, (count, *shape), dtype=np.uint8),
+        generator.integers(0, classes, count, dtype=np.int64),
+        tuple(map(str, range(classes))),
+    )
+    scaling = Scaling.unit(shape[2])
+
+    def start(precision: str) -> TorchTrainer:
+        own = network if isinstance(network, Network) else deepcopy(network)
+        return trainer(own, images, scaling, recipe, seed=0, device=device, precision=precision)
+
+    trainers = {precision: start(precision) for precision in ("fp32", "bf16")}
+    seconds = probe({name: partial(found.step, 0, 1e-6) for name, found in trainers.items()})
+    return ("bf16" if seconds["bf16"] <= WORTHWHILE * seconds["fp32"] else "fp32"), seconds

@@ -1,0 +1,189 @@
+"""From a network as data to a `torch.nn.Module` whose parameter names are the spec's."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from functools import singledispatch
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.engines.initial_weights import initial_weights
+from pellucid.spec import layers as spec
+from pellucid.spec import recurrent
+from pellucid.spec.layer import Layer, Shape, pair
+from pellucid.spec.network import Network
+from pellucid.spec.shapes import trace
+
+_ACTIVATIONS = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}
+
+
+def build(network: Network, shape: Shape, *, seed: int = 0) -> nn.Sequential:
+    """`network` as a module for batches N C H W of images of `shape` (height, width, channels), with first weights.
+
+    Raises SpecError where a layer does not fit. The module's `state_dict` has the names and shapes of
+    `pellucid.spec.shapes.parameter_shapes`.
+    """
+    with torch.device(
+        "meta"
+    ):  # no default initialisation: it would be thrown away, and draw from the global generator
+        module = nn.Sequential(
+            OrderedDict((row.name, _module(row.layer, row.input)) for row in trace(network, shape))
+        )
+    weights = {name: torch.from_numpy(array) for name, array in initial_weights(network, shape, seed=seed).items()}
+    module.load_state_dict(weights, assign=True)
+    for parameter in module.parameters():
+        parameter.requires_grad_(True)
+    return module
+
+
+class Recurrent(nn.Module):
+    """One recurrent layer over the rows of images N C H W, or the steps of sequences N T F."""
+
+    def __init__(self, layer: recurrent.Recurrent, shape: Shape) -> None:
+        super().__init__()
+        self.units, self.return_sequences, self.kind = layer.units, layer.return_sequences, layer.kind
+        for name, size in layer.parameters(shape).items():
+            self.register_parameter(name, nn.Parameter(torch.empty(size)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N C H W or N T F -> N T units, or N units (the last state)."""
+        if x.ndim == 4:
+            x = x.permute(0, 2, 3, 1).flatten(2)
+        weights: list[Tensor] = list(self.parameters())  # registered in the order that the functions take
+        first = x.new_zeros(1, x.shape[0], self.units)
+        common = (weights, True, 1, 0.0, self.training, False, True)
+        if self.kind == "lstm":
+            states = torch.lstm(x, [first, torch.zeros_like(first)], *common)[0]
+        elif self.kind == "gru":
+            states = torch.gru(x, first, *common)[0]
+        else:
+            states = torch.rnn_tanh(x, first, *common)[0]
+        return states if self.return_sequences else states[:, -1]
+
+
+class Residual(nn.Module):
+    """The sum of two branches."""
+
+    def __init__(self, layer: spec.Residual, shape: Shape) -> None:
+        super().__init__()
+        self._branches: list[list[str]] = []
+        for branch in (layer.named_body(), layer.named_shortcut()):
+            inside = shape
+            self._branches.append([])
+            for name, inner in branch:
+                self.add_module(name, _module(inner, inside))
+                self._branches[-1].append(name)
+                inside = inner.output(inside)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N C H W -> N C' H' W'."""
+        body = shortcut = x
+        for name in self._branches[0]:
+            body = self.get_submodule(name)(body)
+        for name in self._branches[1]:
+            shortcut = self.get_submodule(name)(shortcut)
+        return body + shortcut
+
+
+class BatchNorm(nn.modules.batchnorm._BatchNorm):
+    """Batch norm over images or vectors, without PyTorch's count of batches, which nothing here reads."""
+
+    def __init__(self, features: int, *, eps: float, momentum: float) -> None:
+        super().__init__(features, eps=eps, momentum=momentum)
+        self.num_batches_tracked = None
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        pass
+
+
+class GlobalPool(nn.Module):
+    """Mean or maximum over all places: N C H W -> N C."""
+
+    def __init__(self, pool: str) -> None:
+        super().__init__()
+        self.pool = pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3)) if self.pool == "avg" else x.amax((2, 3))
+
+
+@singledispatch
+def _module(layer: Layer, shape: Shape) -> nn.Module:
+    raise NotImplementedError(f"{layer.kind}: this layer has no entry in engines/pytorch/build.py.")
+
+
+@_module.register
+def _(layer: spec.Conv, shape: Shape) -> nn.Module:
+    return nn.Conv2d(
+        shape[2],
+        layer.filters,
+        pair(layer.kernel_size),
+        pair(layer.stride),
+        layer.window().padding,
+        pair(layer.dilation),
+        layer.groups,
+        layer.bias,
+    )
+
+
+@_module.register
+def _(layer: spec.MaxPool, shape: Shape) -> nn.Module:
+    window = layer.window()
+    return nn.MaxPool2d(window.size, window.stride, window.padding)
+
+
+@_module.register
+def _(layer: spec.AvgPool, shape: Shape) -> nn.Module:
+    window = layer.window()
+    return nn.AvgPool2d(window.size, window.stride, window.padding)
+
+
+@_module.register
+def _(layer: spec.GlobalPool, shape: Shape) -> nn.Module:
+    return GlobalPool(layer.pool)
+
+
+@_module.register
+def _(layer: spec.BatchNorm, shape: Shape) -> nn.Module:
+    return BatchNorm(shape[-1], eps=layer.eps, momentum=layer.momentum)
+
+
+@_module.register
+def _(layer: spec.Dropout, shape: Shape) -> nn.Module:
+    return nn.Dropout(layer.rate)
+
+
+@_module.register
+def _(layer: spec.Activation, shape: Shape) -> nn.Module:
+    module: nn.Module = _ACTIVATIONS[layer.function]()
+    return module
+
+
+@_module.register
+def _(layer: spec.Flatten, shape: Shape) -> nn.Module:
+    return nn.Flatten()
+
+
+@_module.register
+def _(layer: spec.Dense, shape: Shape) -> nn.Module:
+    return nn.Linear(prod(shape), layer.units, layer.bias)
+
+
+@_module.register
+def _(layer: recurrent.Recurrent, shape: Shape) -> nn.Module:
+    return Recurrent(layer, shape)
+
+
+@_module.register
+def _(layer: spec.Residual, shape: Shape) -> nn.Module:
+    return Residual(layer, shape)

@@ -1,0 +1,66 @@
+"""What this machine computes on: device, threads, precision, and how they are told to whoever reads a run later."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from pellucid.errors import UsageError
+
+#: bf16 has to take at most this share of float32's time to be chosen: a gain within the noise is no gain.
+WORTHWHILE = 0.9
+
+
+def choose_device(wanted: str) -> str:
+    """ "cpu" or "cuda" for "auto", "cpu" or "cuda". Raises UsageError where cuda is wanted and not there."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise UsageError(
+            "device: expected a CUDA device, found none (torch.cuda.is_available() is false). "
+            "Use --device cpu, or install a CUDA build of torch and its driver."
+        )
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return wanted
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[int]:
+    """Computes with `count` threads (None: as torch has it), denormals flushed to zero; gives the number.
+
+    Denormals, which appear in the decaying states of recurrent layers and optimizers, slow a step many times over.
+    """
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(count)
+    torch.set_flush_denormal(True)
+    try:
+        yield torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
+        torch.set_flush_denormal(False)
+
+
+def probe(steps: dict[str, Callable[[], Any]], *, repeats: int = 5) -> dict[str, float]:
+    """Seconds of each step, the shortest of `repeats` taken in turn, after one to warm up."""
+    for step in steps.values():
+        step()
+    best = dict.fromkeys(steps, float("inf"))
+    for _ in range(repeats):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step()
+            best[name] = min(best[name], time.perf_counter() - start)
+    return best
+
+
+def environment() -> dict[str, Any]:
+    """Versions, instruction set and device names: on what a run's bits depend besides its spec."""
+    return {
+        "torch": torch.__version__,
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }

@@ -1,0 +1,216 @@
+"""The training step on PyTorch: images resident as bytes, batches by index, little Python a step."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pellucid.datasets._batches import apply, draw, permutation
+from pellucid.engines.engine import Arrays, Score, Totals
+from pellucid.engines.pytorch.losses import loss_function
+from pellucid.engines.pytorch.model import Model
+from pellucid.engines.pytorch.optimizers import optimizers
+from pellucid.engines.seeds import DROPOUT, mix
+from pellucid.errors import DivergedError
+from pellucid.images import Images, Scaling
+from pellucid.spec.recipe import Recipe
+
+#: The gradient's norm is measured at every so many steps: reading all gradients again costs time on large networks.
+NORM_EVERY = 10
+#: Losses are read back from an accelerator at every so many steps; each read waits for it to finish.
+CHECK_EVERY = 25
+
+
+class TorchTrainer:
+    """A module in training on `images`; see `pellucid.engines.engine.Trainer` for what the methods promise.
+
+    precision: "fp32", or "bf16" for autocast of the forward pass (weights, losses and evaluation stay float32).
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        images: Images,
+        scaling: Scaling,
+        recipe: Recipe,
+        *,
+        seed: int,
+        device: str = "cpu",
+        precision: str = "fp32",
+    ) -> None:
+        self.model = Model(module, scaling, device=device)
+        self.module = self.model.module
+        self.recipe, self.seed, self.precision = recipe, seed, precision
+        self.steps_per_epoch = -(-len(images) // recipe.batch_size)
+        self._pixels, self._labels = self.model.resident(images)
+        self._loss = loss_function(recipe)
+        self._optimizers = optimizers(recipe, self.module)
+        self._parameters = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
+        self._penalised = [parameter for parameter in self._parameters if parameter.ndim >= 2]
+        self._draws_masks = any(isinstance(part, nn.Dropout) for part in self.module.modules())
+        self._resident: dict[int, tuple[Images, Tensor, Tensor]] = {}
+        self._check_every = 1 if self.model.device.type == "cpu" else CHECK_EVERY
+        self.begin_epoch(1)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Puts the images in the epoch's order and forgets the totals; epochs count from 1."""
+        self._epoch = epoch
+        order = permutation(len(self._labels), seed=self.seed, epoch=epoch)
+        self._batches = torch.from_numpy(order).to(self.model.device).split(self.recipe.batch_size)
+        steps, device = self.steps_per_epoch, self.model.device
+        self._done = 0
+        self._losses = torch.zeros(steps, device=device)
+        self._right = torch.zeros(steps, dtype=torch.int64, device=device)
+        self._norms = torch.zeros(-(-steps // NORM_EVERY), device=device)
+        self.module.train()
+
+    def step(self, index: int, lr: float) -> None:
+        """Forward, backward and update on batch `index` of the epoch; DivergedError if the loss is not finite."""
+        rows = self._batches[index]
+        pixels, labels = self._pixels.index_select(0, rows), self._labels.index_select(0, rows)
+        x = self._augmented(pixels, index) if self.recipe.augmentation.active else self.model.input(pixels)
+        if self._draws_masks:
+            torch.manual_seed(mix(self.seed, DROPOUT, self._epoch, index))
+        with self._autocast():
+            logits = self.module(x)
+        logits = logits.float()
+        loss = self._loss(logits, labels)
+        self.module.zero_grad(set_to_none=True)
+        loss.backward()
+        if self.recipe.l2:
+            self._add_penalty()
+        if index % NORM_EVERY == 0:
+            gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+            self._norms[index // NORM_EVERY] = nn.utils.get_total_norm(gradients)
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+            optimizer.step()
+        self._losses[index] = loss.detach()
+        self._right[index] = (logits.detach().argmax(1) == labels).sum()
+        self._done = index + 1
+        if self._done % self._check_every == 0:
+            self._check(self._done - self._check_every)
+
+    def _autocast(self) -> Any:
+        if self.precision == "bf16":
+            return torch.autocast(self.model.device.type, torch.bfloat16)
+        return nullcontext()
+
+    def _augmented(self, pixels: Tensor, index: int) -> Tensor:
+        augmentation, shape = self.recipe.augmentation, tuple(pixels.shape[1:])
+        chosen = draw(augmentation, count=len(pixels), shape=shape, seed=self.seed, epoch=self._epoch, step=index)
+        return self.model.input(apply(pixels, chosen))
+
+    def _add_penalty(self) -> None:
+        """The gradient of ``l2 / (2 * batch) * sum of squared weights``, added without a graph."""
+        factor = self.recipe.l2 / self.recipe.batch_size
+        with torch.no_grad():
+            for parameter in self._penalised:
+                if parameter.grad is not None:
+                    parameter.grad.add_(parameter, alpha=factor)
+
+    def _check(self, first: int) -> None:
+        losses = self._losses[first : self._done]
+        if torch.isfinite(losses).all():
+            return
+        where = first + int((~torch.isfinite(losses)).nonzero()[0])
+        raise DivergedError(f"epoch {self._epoch}, step {where + 1}: the loss is {self._losses[where].item()}")
+
+    def totals(self) -> Totals:
+        """The epoch so far. Raises DivergedError if one of its losses is not finite."""
+        self._check(0)
+        sizes = torch.tensor([len(rows) for rows in self._batches[: self._done]], dtype=torch.float64)
+        images = int(sizes.sum())
+        if not images:
+            return Totals(0, 0.0, 0.0, 0.0)
+        norms = self._norms[: -(-self._done // NORM_EVERY)].double()
+        return Totals(
+            images=images,
+            loss=float((self._losses[: self._done].cpu().double() * sizes).sum()) / images,
+            accuracy=int(self._right.sum()) / images,
+            gradient_norm=float(norms.mean()),
+        )
+
+    def score(self, images: Images) -> Score:
+        """Loss and accuracy in evaluation mode."""
+        if id(images) not in self._resident:
+            self._resident[id(images)] = (images, *self.model.resident(images))
+        _, pixels, labels = self._resident[id(images)]
+        logits = self.model.logits_of(pixels)
+        return Score(
+            loss=float(self._loss(logits, labels)), accuracy=int((logits.argmax(1) == labels).sum()) / len(labels)
+        )
+
+    def logits(self, images: Images) -> NDArray[np.float32]:
+        """Logits N x classes in evaluation mode."""
+        return self.model.logits(images)
+
+    def weights(self) -> Arrays:
+        """Parameters and buffers by name; copies."""
+        return self.model.weights()
+
+    def load_weights(self, arrays: Arrays) -> None:
+        """Raises SpecError where names or shapes are not the network's."""
+        self.model.load_weights(arrays)
+
+    def state(self) -> Arrays:
+        """Everything that the next step depends on, the epoch's totals included; copies.
+
+        Keys begin with ``weights/``, ``optimizer/<parameter>/`` and ``epoch/``. There is no generator's state:
+        what is random is a function of seed, epoch and step.
+        """
+        found = {f"weights/{name}": array for name, array in self.weights().items()}
+        for name, values in self._optimizer_states():
+            for key, value in values.items():
+                found[f"optimizer/{name}/{key}"] = value.detach().cpu().contiguous().numpy().copy()
+        for key in ("losses", "right", "norms"):
+            found[f"epoch/{key}"] = getattr(self, f"_{key}").cpu().numpy().copy()
+        found["epoch/done"] = np.array([self._epoch, self._done], np.int64)
+        return found
+
+    def load_state(self, arrays: Arrays) -> None:
+        """Takes back what `state` gave."""
+        groups: dict[str, Arrays] = {"weights": {}, "optimizer": {}, "epoch": {}}
+        for name, array in arrays.items():
+            group, _, rest = name.partition("/")
+            groups[group][rest] = array
+        self.load_weights(groups["weights"])
+        epoch, done = (int(value) for value in groups["epoch"]["done"])
+        self.begin_epoch(epoch)
+        self._done = done
+        for key in ("losses", "right", "norms"):
+            getattr(self, f"_{key}").copy_(torch.from_numpy(np.array(groups["epoch"][key])))
+        names = dict(self.module.named_parameters())
+        for path, array in groups["optimizer"].items():
+            name, _, key = path.rpartition("/")
+            parameter = names[name]
+            value = torch.from_numpy(np.array(array))
+            if value.ndim:
+                value = torch.empty_like(parameter).copy_(value)  # in the parameter's memory format and device
+            self._optimizer_of(parameter).state[parameter][key] = value
+
+    def _optimizer_states(self) -> list[tuple[str, dict[str, Tensor]]]:
+        return [
+            (
+                name,
+                {
+                    key: value
+                    for key, value in self._optimizer_of(parameter).state[parameter].items()
+                    if value is not None
+                },
+            )
+            for name, parameter in self.module.named_parameters()
+            if parameter.requires_grad and parameter in self._optimizer_of(parameter).state
+        ]
+
+    def _optimizer_of(self, parameter: nn.Parameter) -> torch.optim.Optimizer:
+        for optimizer in self._optimizers:
+            if any(parameter is own for group in optimizer.param_groups for own in group["params"]):
+                return optimizer
+        raise LookupError("a parameter that no optimizer trains")

@@ -1,0 +1,1 @@
+"""From logits to numbers: accuracy, confusion, confidence, calibration."""

@@ -1,0 +1,1 @@
+"""Networks as data: one file, one function ``(*, input_shape, classes, ...) -> Network``."""

@@ -1,0 +1,8 @@
+"""The image read row by row by a recurrent layer (reports 000 and 001)."""
+
+from pellucid.spec import RNN, Dense, Network, Shape
+
+
+def row_rnn(*, input_shape: Shape = (28, 28, 1), classes: int = 10, hidden_size: int = 128) -> Network:
+    """The image as a sequence of its rows through one plain RNN (tanh) layer, its last state to the logits."""
+    return Network("row_rnn", (RNN(hidden_size), Dense(classes)))

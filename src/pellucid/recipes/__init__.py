@@ -1,0 +1,1 @@
+"""Recipes as data: one file, one function ``(*, ...) -> Recipe``; options change single fields."""

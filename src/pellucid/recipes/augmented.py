@@ -1,0 +1,16 @@
+"""For photographs: flips and shifts, and a rate that falls when validation stalls (report 003)."""
+
+from pellucid.spec import Augmentation, Recipe
+
+
+def augmented(*, lr: float = 0.001, epochs: int = 60) -> Recipe:
+    """Adam with flips and shifts of up to 4 pixels; the rate falls by 0.3 after 5 epochs without progress."""
+    return Recipe(
+        optimizer="adam",
+        lr=lr,
+        epochs=epochs,
+        schedule="plateau",
+        plateau_factor=0.3,
+        plateau_patience=5,
+        augmentation=Augmentation(horizontal_flip=True, shift=4),
+    )

@@ -1,0 +1,412 @@
+"""The layers, as data: what each makes of a shape, which parameters it holds, what it costs.
+
+Adding a layer: one class here and one entry in each engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from math import prod
+from typing import Any, ClassVar
+
+from pellucid.errors import SpecError, UsageError, unknown_name
+from pellucid.spec.layer import (
+    Layer,
+    Parameters,
+    Shape,
+    ShapeError,
+    Window,
+    layer_names,
+    pair,
+    positive,
+    shape_text,
+    through,
+)
+from pellucid.spec.recurrent import GRU, LSTM, RNN
+
+ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid")
+
+
+def _image(layer: Layer, shape: Shape) -> tuple[int, int, int]:
+    if len(shape) != 3:
+        raise ShapeError(
+            f"expects an image (height x width x channels), receives {shape_text(shape)}",
+            f"Move the {layer.kind} layer before flatten, dense and recurrent layers.",
+        )
+    return shape[0], shape[1], shape[2]
+
+
+def _windowed(layer: Layer, window: Window, shape: Shape) -> tuple[int, int]:
+    """Output rows and columns, or the error that the input is too small."""
+    height, width, _ = _image(layer, shape)
+    rows, columns = window.count(height, width)
+    if rows < 1 or columns < 1:
+        missing = max(
+            (k - n - 2 * p + 1) // 2 for n, k, p in zip((height, width), window.size, window.padding, strict=True)
+        )
+        size = max(window.size)
+        raise ShapeError(
+            f"expects at least {window.size[0] - 2 * window.padding[0]}x{window.size[1] - 2 * window.padding[1]} "
+            f"pixels, receives {shape_text(shape)}",
+            f"Use larger images (for instance --view resize=28), set padding={window.padding[0] + missing}, "
+            f"or a kernel_size below {size}.",
+        )
+    return rows, columns
+
+
+@dataclass(frozen=True)
+class Conv(Layer):
+    """Convolution: H W C -> H' W' filters, ``y[o] = bias[o] + sum_c weight[o, c] * x[c]`` (cross-correlation).
+
+    padding: pixels of zeros on each side, or "same" (odd kernels at stride 1) or "valid" (none).
+    weight: filters x channels/groups x kernel height x kernel width; bias: filters.
+    """
+
+    kind: ClassVar[str] = "conv"
+    stem: ClassVar[str] = "conv"
+    filters: int
+    kernel_size: int | tuple[int, int] = 3
+    stride: int | tuple[int, int] = 1
+    padding: int | tuple[int, int] | str = 0
+    dilation: int | tuple[int, int] = 1
+    groups: int = 1
+    bias: bool = True
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        positive(
+            self,
+            filters=self.filters,
+            kernel_size=min(pair(self.kernel_size)),
+            groups=self.groups,
+            stride=min(pair(self.stride)),
+            dilation=min(pair(self.dilation)),
+        )
+        if isinstance(self.padding, str):
+            if self.padding not in ("same", "valid"):
+                raise unknown_name("padding", self.padding, ("same", "valid", "a number of pixels"))
+            if self.padding == "same" and (
+                pair(self.stride) != (1, 1) or any(k % 2 == 0 for k in pair(self.kernel_size))
+            ):
+                raise UsageError(
+                    f"conv layer: padding 'same' needs an odd kernel_size and stride 1, found kernel_size "
+                    f"{self.kernel_size} and stride {self.stride}. Give the padding in pixels."
+                )
+
+    def window(self) -> Window:
+        kernel, dilation = pair(self.kernel_size), pair(self.dilation)
+        height, width = (d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+        if self.padding == "same":
+            padding = ((height - 1) // 2, (width - 1) // 2)
+        else:
+            padding = (0, 0) if isinstance(self.padding, str) else pair(self.padding)
+        return Window((height, width), pair(self.stride), padding)
+
+    def output(self, shape: Shape) -> Shape:
+        rows, columns = _windowed(self, self.window(), shape)
+        if shape[2] % self.groups or self.filters % self.groups:
+            raise ShapeError(
+                f"expects channels and filters that {self.groups} groups divide, receives {shape[2]} channels "
+                f"for {self.filters} filters",
+                "Change groups or filters.",
+            )
+        return rows, columns, self.filters
+
+    def parameters(self, shape: Shape) -> Parameters:
+        weight = (self.filters, shape[2] // self.groups, *pair(self.kernel_size))
+        return {"weight": weight, "bias": (self.filters,)} if self.bias else {"weight": weight}
+
+    def multiply_adds(self, shape: Shape) -> int:
+        rows, columns, _ = self.output(shape)
+        return rows * columns * prod(self.parameters(shape)["weight"])
+
+    def neurons(self, shape: Shape) -> int:
+        return prod(self.output(shape))
+
+
+@dataclass(frozen=True)
+class _Pool(Layer):
+    """Shared by the two poolings: a window that slides over each channel alone; stride None means kernel_size."""
+
+    stem: ClassVar[str] = "pool"
+    kernel_size: int | tuple[int, int] = 2
+    stride: int | tuple[int, int] | None = None
+    padding: int | tuple[int, int] = 0
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        positive(self, kernel_size=min(pair(self.kernel_size)), stride=min(pair(self.stride or self.kernel_size)))
+        if any(2 * p > k for p, k in zip(pair(self.padding), pair(self.kernel_size), strict=True)):
+            raise UsageError(
+                f"{self.kind} layer: expected a padding of at most half the kernel_size {self.kernel_size}, "
+                f"found {self.padding}."
+            )
+
+    def window(self) -> Window:
+        kernel = pair(self.kernel_size)
+        return Window(kernel, kernel if self.stride is None else pair(self.stride), pair(self.padding))
+
+    def output(self, shape: Shape) -> Shape:
+        return (*_windowed(self, self.window(), shape), shape[2])
+
+
+@dataclass(frozen=True)
+class MaxPool(_Pool):
+    """Largest value in each window: H W C -> H' W' C. Padding counts as minus infinity."""
+
+    kind: ClassVar[str] = "max_pool"
+
+
+@dataclass(frozen=True)
+class AvgPool(_Pool):
+    """Mean of each window: H W C -> H' W' C. Padding counts as zeros, and in the mean."""
+
+    kind: ClassVar[str] = "avg_pool"
+
+
+@dataclass(frozen=True)
+class GlobalPool(Layer):
+    """One value a channel: H W C -> C, the mean ("avg") or the maximum ("max") over all places."""
+
+    kind: ClassVar[str] = "global_pool"
+    stem: ClassVar[str] = "global_pool"
+    pool: str = "avg"
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.pool not in ("avg", "max"):
+            raise unknown_name("pool", self.pool, ("avg", "max"))
+
+    def output(self, shape: Shape) -> Shape:
+        return (_image(self, shape)[2],)
+
+    def window(self) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class BatchNorm(Layer):
+    """``y = (x - mean) / sqrt(variance + eps) * weight + bias``, statistics over the batch (and places) per channel.
+
+    In evaluation the running statistics stand in: ``running = (1 - momentum) * running + momentum * batch``, with the
+    unbiased variance (Ioffe and Szegedy 2015; PyTorch's convention for momentum).
+    """
+
+    kind: ClassVar[str] = "batch_norm"
+    stem: ClassVar[str] = "bn"
+    momentum: float = 0.1
+    eps: float = 1e-5
+    name: str | None = None
+
+    def output(self, shape: Shape) -> Shape:
+        if len(shape) == 2:
+            raise ShapeError(
+                f"expects an image or a vector, receives the sequence {shape_text(shape)}",
+                "Put batch_norm after the last recurrent layer, or before the first.",
+            )
+        return shape
+
+    def parameters(self, shape: Shape) -> Parameters:
+        return {"weight": (shape[-1],), "bias": (shape[-1],)}
+
+    def buffers(self, shape: Shape) -> Parameters:
+        return {"running_mean": (shape[-1],), "running_var": (shape[-1],)}
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """In training each value is zeroed with probability `rate`, the others divided by ``1 - rate``."""
+
+    kind: ClassVar[str] = "dropout"
+    stem: ClassVar[str] = "dropout"
+    rate: float = 0.5
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate < 1:
+            raise UsageError(f"dropout layer: expected a rate from 0 to below 1, found {self.rate}.")
+
+    def output(self, shape: Shape) -> Shape:
+        return shape
+
+
+@dataclass(frozen=True)
+class Activation(Layer):
+    """A function of each value alone: one of `ACTIVATIONS`, as PyTorch defines them (leaky_relu: slope 0.01)."""
+
+    kind: ClassVar[str] = "activation"
+    stem: ClassVar[str] = "activation"
+    function: str = "relu"
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.function not in ACTIVATIONS:
+            raise unknown_name("activation", self.function, ACTIVATIONS)
+
+    def default_stem(self) -> str:
+        return self.function
+
+    def output(self, shape: Shape) -> Shape:
+        return shape
+
+
+@dataclass(frozen=True)
+class Flatten(Layer):
+    """H W C -> C*H*W, channel by channel (PyTorch's order)."""
+
+    kind: ClassVar[str] = "flatten"
+    stem: ClassVar[str] = "flatten"
+    name: str | None = None
+
+    def output(self, shape: Shape) -> Shape:
+        return (prod(shape),)
+
+    def window(self) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    """``y = weight x + bias``: features -> units. weight: units x features."""
+
+    kind: ClassVar[str] = "dense"
+    stem: ClassVar[str] = "fc"
+    units: int = 10
+    bias: bool = True
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        positive(self, units=self.units)
+
+    def output(self, shape: Shape) -> Shape:
+        if len(shape) != 1:
+            raise ShapeError(
+                f"expects a vector, receives {shape_text(shape)}",
+                "Put flatten or global_pool before it, or return_sequences=false on a recurrent layer.",
+            )
+        return (self.units,)
+
+    def parameters(self, shape: Shape) -> Parameters:
+        weight = (self.units, shape[0])
+        return {"weight": weight, "bias": (self.units,)} if self.bias else {"weight": weight}
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return self.units * shape[0]
+
+    def neurons(self, shape: Shape) -> int:
+        return self.units
+
+    def window(self) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class Residual(Layer):
+    """``y = body(x) + shortcut(x)``; an empty shortcut passes x on (He et al. 2016)."""
+
+    kind: ClassVar[str] = "residual"
+    stem: ClassVar[str] = "res"
+    body: tuple[Layer, ...] = ()
+    shortcut: tuple[Layer, ...] = ()
+    name: str | None = None
+
+    def named_body(self) -> list[tuple[str, Layer]]:
+        """The body's layers with their names."""
+        return layer_names(self.body)
+
+    def named_shortcut(self) -> list[tuple[str, Layer]]:
+        """The shortcut's layers, each name beginning with ``shortcut_``."""
+        return [(f"shortcut_{name}", layer) for name, layer in layer_names(self.shortcut)]
+
+    def output(self, shape: Shape) -> Shape:
+        body, shortcut = through(self.body, shape), through(self.shortcut, shape)
+        if body != shortcut:
+            raise ShapeError(
+                f"expects one shape from both branches, receives {shape_text(body)} from the body and "
+                f"{shape_text(shortcut)} from the shortcut",
+                "Give the shortcut a 1x1 conv with the body's filters and stride.",
+            )
+        return body
+
+    def _inner(self, shape: Shape, what: str) -> dict[str, Shape]:
+        found: dict[str, Shape] = {}
+        for branch in (self.named_body(), self.named_shortcut()):
+            inside = shape
+            for name, layer in branch:
+                arrays: Parameters = getattr(layer, what)(inside)
+                found |= {f"{name}.{key}": value for key, value in arrays.items()}
+                inside = layer.output(inside)
+        return found
+
+    def parameters(self, shape: Shape) -> Parameters:
+        return self._inner(shape, "parameters")
+
+    def buffers(self, shape: Shape) -> Parameters:
+        return self._inner(shape, "buffers")
+
+    def _sum(self, shape: Shape, what: str) -> int:
+        total = 0
+        for layers in (self.body, self.shortcut):
+            inside = shape
+            for layer in layers:
+                total += getattr(layer, what)(inside)
+                inside = layer.output(inside)
+        return total
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return self._sum(shape, "multiply_adds")
+
+    def neurons(self, shape: Shape) -> int:
+        return self._sum(shape, "neurons")
+
+
+#: The word in spec files to its layer.
+LAYERS: dict[str, type[Layer]] = {
+    layer.kind: layer
+    for layer in (
+        Conv,
+        MaxPool,
+        AvgPool,
+        GlobalPool,
+        BatchNorm,
+        Dropout,
+        Activation,
+        Flatten,
+        Dense,
+        RNN,
+        LSTM,
+        GRU,
+        Residual,
+    )
+}
+
+
+def layer_to_dict(layer: Layer) -> dict[str, Any]:
+    """The layer as plain data: its kind and every field that is not at its default."""
+    data: dict[str, Any] = {"layer": layer.kind}
+    for item in fields(layer):
+        value = getattr(layer, item.name)
+        if value != item.default:
+            nested = isinstance(layer, Residual) and item.name in ("body", "shortcut")
+            data[item.name] = [layer_to_dict(inner) for inner in value] if nested else value
+    return data
+
+
+def layer_from_dict(data: dict[str, Any]) -> Layer:
+    """The layer that `layer_to_dict` described. Raises UsageError for an unknown kind or field."""
+    values = dict(data)
+    kind = values.pop("layer", None)
+    if not isinstance(kind, str) or kind not in LAYERS:
+        raise unknown_name("layer", str(kind), LAYERS)
+    valid = [item.name for item in fields(LAYERS[kind])]
+    for key, value in values.items():
+        if key not in valid:
+            raise unknown_name(f"field of a {kind} layer", key, valid)
+        if key in ("body", "shortcut"):
+            values[key] = tuple(layer_from_dict(inner) for inner in value)
+        elif isinstance(value, list):
+            values[key] = tuple(value)
+    try:
+        return LAYERS[kind](**values)
+    except TypeError as error:
+        raise SpecError(f"{kind} layer: a value of another type than expected ({error}). Found {values}.") from None

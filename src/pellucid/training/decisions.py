@@ -1,0 +1,72 @@
+"""What "auto" comes to on this machine, decided once and kept, so that a resumed run does not decide anew."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pellucid.engines.engine import Engine
+from pellucid.errors import StorageError
+from pellucid.spec.layer import Shape
+from pellucid.spec.recipe import Recipe
+from pellucid.spec.run import RunSpec
+from pellucid.storage.sealed import read_json, write_json
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """device: "cpu" or "cuda". precision: "fp32" or "bf16". threads: of the processor.
+
+    probe: seconds of a training step in each precision, where a probe decided.
+    """
+
+    device: str
+    precision: str
+    threads: int
+    probe: dict[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def decide(engine: Engine, spec: RunSpec, network: Any, shape: Shape, classes: int, cache: Path) -> Decisions:
+    """Device, precision and threads for `spec`; the probe's outcome is kept in `cache`.
+
+    The same question is answered from there the next time: two runs of one spec must not differ because a timing did.
+    Raises UsageError for a device that is not there.
+    """
+    device = engine.choose_device(spec.device)
+    with engine.threads(spec.threads) as threads:
+        if spec.precision != "auto":
+            return Decisions(device, spec.precision, threads)
+        question = {
+            "machine": platform.processor() or platform.machine(),
+            "environment": engine.environment(),
+            "network": network.to_dict() if hasattr(network, "to_dict") else repr(network),
+            "shape": list(shape),
+            "recipe": {"batch_size": spec.recipe.batch_size, "optimizer": spec.recipe.optimizer},
+            "device": device,
+            "threads": threads,
+        }
+        digest = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:24]
+        path = cache / f"{digest}.json"
+        try:
+            known = read_json(path)
+            return Decisions(device, str(known["precision"]), threads, dict(known["probe"]))
+        except (OSError, StorageError, KeyError):
+            precision, seconds = engine.choose_precision(network, shape, classes, _quick(spec.recipe), device=device)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        write_json(path, {"precision": precision, "probe": seconds, "question": question})
+    except (OSError, StorageError):
+        pass  # without a cache the next run asks again
+    return Decisions(device, precision, threads, seconds)
+
+
+def _quick(recipe: Recipe) -> Recipe:
+    """Only what changes the cost of a step."""
+    return Recipe(batch_size=recipe.batch_size, optimizer=recipe.optimizer, loss=recipe.loss)

@@ -1,0 +1,217 @@
+"""A run: a training whose every epoch is kept, so that it can be killed at any moment and go on to the same bits.
+
+The order of writes carries the promise. After an epoch: metrics, timings, best weights, then the state. A process
+killed before the state is written goes on from the state before, drops the lines beyond it and writes them again,
+byte for byte, since every step is a function of the state and of (seed, epoch, step).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pellucid.engines.engine import Engine, Trainer, engine
+from pellucid.errors import DataError, DivergedError, InterruptedRunError
+from pellucid.images import Splits
+from pellucid.spec.network import Network
+from pellucid.spec.run import RunSpec
+from pellucid.spec.shapes import check
+from pellucid.storage.run_folder import RunFolder
+from pellucid.training.decisions import Decisions, decide
+from pellucid.training.environment import differences, environment
+from pellucid.training.fit import Progress, fit
+from pellucid.training.interrupt import interruptible
+from pellucid.training.record import EpochRecord, EpochTiming
+from pellucid.training.stopping import best_epoch, stop_reason
+
+#: A checkpoint is written within an epoch too when this many seconds have passed since the last one.
+CHECKPOINT_SECONDS = 60.0
+
+
+class Observer:
+    """Told of what happens; every method does nothing unless overridden."""
+
+    def begin(self, folder: RunFolder, decisions: Decisions, steps_per_epoch: int, resumed: Progress | None) -> None:
+        """Training begins, or goes on from `resumed`."""
+
+    def note(self, text: str) -> None:
+        """Something the user should know."""
+
+    def step(self, progress: Progress) -> None:
+        """After every training step: has to be quick."""
+
+    def epoch(self, record: EpochRecord, timing: EpochTiming, *, best: bool) -> None:
+        """After every epoch, when it is on disk."""
+
+
+def run(
+    spec: RunSpec,
+    splits: Splits,
+    root: Path,
+    *,
+    module: Any = None,
+    observer: Observer | None = None,
+    probes: Path,
+) -> Iterator[EpochRecord]:
+    """Trains `spec` in its folder under `root`, from where it stands; yields the epochs trained now.
+
+    A run that is over yields nothing. module: the user's own network, where the spec names one. probes: folder for
+    what the precision probe found.
+
+    Raises DivergedError (the run is marked, its last finite checkpoint stays), InterruptedRunError after Ctrl-C,
+    StorageError when a file cannot be written or another process trains this run, DataError when the images are not
+    those that the run began with.
+    """
+    observer = observer or Observer()
+    chosen = engine(spec.engine)
+    classes = len(splits.class_names)
+    network = module
+    if isinstance(spec.network, Network):
+        check(spec.network, splits.shape, classes)
+        network = spec.network
+    if RunFolder.exists(root, spec.id):
+        folder = RunFolder.open(root, spec.id)
+    else:
+        decisions = decide(chosen, spec, network, splits.shape, classes, probes)
+        folder = RunFolder.create(root, spec.id, _manifest(spec, splits, decisions, chosen))
+    with folder.lock():
+        if folder.result() is not None:
+            return
+        decisions = Decisions(**folder.manifest["decisions"])
+        _same_images(folder, splits)
+        with chosen.threads(decisions.threads), interruptible() as interrupt:
+            trainer = chosen.trainer(
+                network,
+                splits.train,
+                splits.scaling,
+                spec.recipe,
+                seed=spec.seed,
+                device=decisions.device,
+                precision=decisions.precision,
+            )
+            progress = _resume(folder, trainer)
+            changed = differences(folder.manifest["environment"], environment(chosen, decisions.threads))
+            if progress and changed:
+                observer.note(f"Bits may differ from an uninterrupted run: {'; '.join(changed)}.")
+            observer.begin(folder, decisions, trainer.steps_per_epoch, progress)
+            folder.append_event("resumed" if progress else "started", **({"changed": changed} if progress else {}))
+            progress = progress or Progress()
+            last_saved = time.monotonic()
+
+            def on_step(progress: Progress) -> None:
+                nonlocal last_saved
+                observer.step(progress)
+                if interrupt.requested:
+                    _checkpoint(folder, trainer, progress)
+                    folder.append_event("interrupted", epoch=progress.epoch, step=progress.done)
+                    raise InterruptedRunError(
+                        f"{folder.id}: stopped in epoch {progress.epoch} after step {progress.done}; the checkpoint "
+                        "is saved. The same command goes on from there."
+                    )
+                if time.monotonic() - last_saved > CHECKPOINT_SECONDS:
+                    _checkpoint(folder, trainer, progress)
+                    last_saved = time.monotonic()
+
+            try:
+                for record, timing in fit(trainer, splits, spec.recipe, progress, on_step=on_step):
+                    best = best_epoch(spec.recipe, progress.records) == record.epoch
+                    folder.append_metrics(record.to_dict())
+                    folder.append_timings(timing.to_dict())
+                    if best:
+                        folder.save_weights("best", trainer.weights())
+                    _checkpoint(folder, trainer, progress)
+                    last_saved = time.monotonic()
+                    observer.epoch(record, timing, best=best)
+                    yield record
+            except DivergedError as error:
+                folder.append_event("diverged", reason=str(error))
+                folder.save_result(_result(spec, progress, folder, "diverged", str(error)))
+                raise DivergedError(f"{folder.id}: {error} The last finite checkpoint is kept.") from None
+            _finish(spec, splits, folder, trainer, progress)
+
+
+def _manifest(spec: RunSpec, splits: Splits, decisions: Decisions, chosen: Engine) -> dict[str, Any]:
+    return {
+        "spec": spec.to_dict(),
+        "input_shape": list(splits.shape),
+        "class_names": list(splits.class_names),
+        "scaling": {"scale": list(splits.scaling.scale), "shift": list(splits.scaling.shift)},
+        "sizes": {name: len(images) for name, images in splits},
+        "fingerprint": splits.fingerprint(),
+        "decisions": decisions.to_dict(),
+        "environment": environment(chosen, decisions.threads),
+        "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
+    }
+
+
+def _same_images(folder: RunFolder, splits: Splits) -> None:
+    if folder.manifest["fingerprint"] != splits.fingerprint():
+        raise DataError(
+            f"{folder.id}: expected the images that this run began with, found others under the same name. Put them "
+            f"back to go on, or delete the run (pellucid runs delete {folder.id}) and train anew."
+        )
+
+
+def _resume(folder: RunFolder, trainer: Trainer) -> Progress | None:
+    """The progress of the newest state, with that state in the trainer; None if there is none yet."""
+    found = folder.latest_state()
+    if found is None:
+        folder.keep_epochs(0)
+        return None
+    tensors, kept = found
+    trainer.load_state(tensors)
+    folder.keep_epochs(int(kept["epochs"]))
+    records = [EpochRecord(**line) for line in folder.metrics()]
+    return Progress(
+        records, int(kept["done"]), float(kept["seconds"]), float(kept["epoch_seconds"]), float(kept["lr"])
+    )
+
+
+def _checkpoint(folder: RunFolder, trainer: Trainer, progress: Progress) -> None:
+    steps = len(progress.records) * trainer.steps_per_epoch + progress.done
+    folder.save_state(
+        steps,
+        trainer.state(),
+        {
+            "epochs": len(progress.records),
+            "done": progress.done,
+            "lr": progress.lr,
+            "seconds": progress.seconds,
+            "epoch_seconds": progress.epoch_seconds,
+        },
+    )
+
+
+def _finish(spec: RunSpec, splits: Splits, folder: RunFolder, trainer: Trainer, progress: Progress) -> None:
+    """Last weights, the best weights' logits on the test images, the result; the result's presence ends the run."""
+    folder.save_weights("last", trainer.weights())
+    if len(splits.test):
+        trainer.load_weights(folder.load_weights("best"))
+        folder.save_predictions({"logits": trainer.logits(splits.test), "labels": splits.test.labels})
+    reason = stop_reason(spec.recipe, progress.records, progress.seconds) or ""
+    folder.append_event("finished", reason=reason)
+    folder.save_result(_result(spec, progress, folder, "finished", reason))
+
+
+def _result(spec: RunSpec, progress: Progress, folder: RunFolder, status: str, reason: str) -> dict[str, Any]:
+    best = best_epoch(spec.recipe, progress.records)
+    record = progress.records[best - 1] if best else None
+    seconds = progress.seconds + progress.epoch_seconds
+    images = folder.manifest["sizes"]["train"] * len(progress.records)
+    names = ("train", "validation", "test")
+    return {
+        "status": status,
+        "reason": reason,
+        "epochs": len(progress.records),
+        "best_epoch": best,
+        **{
+            f"{split}_{value}": record.metric(f"{split}_{value}") if record else None
+            for split in names
+            for value in ("accuracy", "loss")
+        },
+        "seconds": seconds,
+        "images_per_second": images / progress.seconds if progress.seconds else None,
+    }

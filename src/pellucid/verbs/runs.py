@@ -1,0 +1,90 @@
+"""The runs of a folder: all of them, one of them, two beside each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pellucid.displays.table import Table
+from pellucid.storage.index import RunIndex
+from pellucid.storage.runs_root import runs_root
+from pellucid.verbs.run import Run
+
+
+def runs(folder: str | Path | None = None) -> list[dict[str, Any]]:
+    """One dict a run of `folder` (None: PELLUCID_RUNS, else ./runs), newest first; see `RunIndex.rows`."""
+    return RunIndex(runs_root(folder)).rows()
+
+
+def run(name: str = "last", *, runs: str | Path | None = None) -> Run:
+    """The run called `name`: its id, a unique part of it, a path of its folder, or "last"."""
+    return Run.open(runs, name)
+
+
+def run_table(rows: list[dict[str, Any]]) -> Table:
+    """The rows of `runs` for people."""
+
+    def share(value: float | None) -> str:
+        return "-" if value is None else f"{100 * value:.2f} %"
+
+    return Table(
+        title="",
+        columns=("run", "status", "optimizer", "lr", "epochs", "validation", "test", "seconds"),
+        rows=[
+            (
+                row["id"],
+                row["status"],
+                row.get("optimizer"),
+                row.get("lr"),
+                row.get("epochs"),
+                share(row.get("validation_accuracy")),
+                share(row.get("test_accuracy")),
+                row.get("seconds"),
+            )
+            for row in rows
+        ],
+    )
+
+
+def details(run: Run) -> str:
+    """A run's summary, spec, environment and events as text."""
+    manifest = run.folder.manifest
+    parts = [Table(title=run.id, columns=("", ""), rows=list(run.summary().items())).text()]
+    flat = flatten({"spec": {**manifest["spec"], "network": run.spec.network.name}, "machine": manifest["environment"]})
+    parts.append(Table(title="spec and machine", columns=("", ""), rows=list(flat.items())).text())
+    parts.append(
+        "\n".join(
+            f"{event['time']}  {event['event']}"
+            + "".join(f"  {key}={value}" for key, value in event.items() if key not in ("time", "event") and value)
+            for event in run.folder.events()
+        )
+    )
+    return "\n\n".join(parts)
+
+
+def flatten(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dicts as one, keys joined by dots.
+
+    >>> flatten({"a": {"b": 1}, "c": 2})
+    {'a.b': 1, 'c': 2}
+    """
+    found: dict[str, Any] = {}
+    for key, value in data.items():
+        found |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
+
+
+def differences(first: Run, second: Run) -> list[dict[str, Any]]:
+    """What differs in spec, machine and result: one dict a key with `key`, `first`, `second`; None where one lacks it."""
+    sides = [
+        flatten({"spec": one.folder.manifest["spec"], "machine": one.folder.manifest["environment"],
+                 "result": one.folder.result() or {}})
+        for one in (first, second)
+    ]
+    keys = [key for key in {**sides[0], **sides[1]} if sides[0].get(key) != sides[1].get(key)]
+    return [{"key": key, "first": sides[0].get(key), "second": sides[1].get(key)} for key in keys]
+
+
+def difference_table(found: list[dict[str, Any]]) -> Table:
+    """`differences` for people."""
+    return Table(title="", columns=("", "first", "second"), rows=[(row["key"], row["first"], row["second"]) for row in found])

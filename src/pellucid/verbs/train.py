@@ -1,0 +1,87 @@
+"""The first verb."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_dir
+
+from pellucid.images import Splits
+from pellucid.spec.network import ForeignModule, Network
+from pellucid.spec.recipe import Recipe
+from pellucid.spec.run import RunSpec
+from pellucid.storage.runs_root import runs_root
+from pellucid.training.run import Observer
+from pellucid.training.run import run as train_run
+from pellucid.verbs.options import Request, request, resolve
+from pellucid.verbs.run import Run
+
+
+def train(
+    network: Any = None,
+    data: Any = None,
+    *,
+    recipe: str | Recipe | None = None,
+    config: str | Path | None = None,
+    network_options: Mapping[str, Any] | None = None,
+    runs: str | Path | None = None,
+    observer: Observer | None = None,
+    **options: Any,
+) -> Run:
+    """Trains a network on images and keeps the run; the same call again resumes it, or opens it if it is done.
+
+    network: a name (``"lenet5"``), a path of a TOML file, a `Network`, or a `torch.nn.Module` of your own, which is
+    trained in place and takes floats N C H W to logits N x classes. data: a name (``"mnist"``), a folder of images, a
+    `DataSpec`. options: any field of `Recipe`, `Augmentation`, `DataSpec` and `RunSpec`, as on the command line.
+
+    Raises UsageError, SpecError, DataError, StorageError, DivergedError, InterruptedRunError; see pellucid.errors.
+
+    >>> run = train("mlp", "digits", epochs=1, seed=0)  # doctest: +SKIP
+    >>> run.result["test_accuracy"]  # doctest: +SKIP
+    0.88
+    """
+    module = None if network is None or isinstance(network, (str, Network)) else network
+    asked = request(
+        network if module is None else "(module)",
+        data,
+        recipe=recipe,
+        config=config,
+        network_options=network_options,
+        options=options,
+    )
+    spec, splits = prepare(asked, module)
+    root = runs_root(runs)
+    for _ in train_run(spec, splits, root, module=module, observer=observer, probes=probe_folder()):
+        pass
+    finished = Run.open(root, spec.id, splits=splits, module=module)
+    finished.draw()
+    return finished
+
+
+def prepare(asked: Request, module: Any = None) -> tuple[RunSpec, Splits]:
+    """The whole spec of a request, with its images."""
+    if module is None:
+        network, data, splits = resolve(asked)
+        return RunSpec(network=network, data=data, recipe=asked.recipe, **asked.rest), splits
+    from pellucid.datasets._load import load
+
+    splits = load(asked.data)
+    foreign = ForeignModule(type(module).__name__, _digest(module))
+    return RunSpec(network=foreign, data=asked.data, recipe=asked.recipe, **asked.rest), splits
+
+
+def probe_folder() -> Path:
+    """Where the outcomes of precision probes are kept."""
+    return Path(user_cache_dir("pellucid")) / "probes"
+
+
+def _digest(module: Any) -> str:
+    """Of a module's description and weights."""
+    digest = hashlib.sha256(repr(module).encode())
+    for name, tensor in module.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
