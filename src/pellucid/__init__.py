@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-#: Public names and where they live: looked up when first used, so that `import pellucid` loads neither NumPy nor torch.
+#: Public names and where they live: looked up when first used, so that `import pellucid` loads no torch.
 _WHERE = {
     "Augmentation": "pellucid.spec",
     "Classifier": "pellucid.verbs.classifier",

@@ -1,0 +1,1 @@
+"""Charts: one file, one function from results to a display."""

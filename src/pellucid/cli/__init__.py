@@ -31,6 +31,8 @@ def run() -> int:
             show()
             return int(getattr(error, "exit_code", 2))
         traceback.print_exc()
-        complain(f"This is a mistake in pellucid, not in your input ({type(error).__name__}: {error}). Please report it.")
+        complain(
+            f"This is a mistake in pellucid, not in your input ({type(error).__name__}: {error}). Please report it."
+        )
         return 1
     return result if isinstance(result, int) else 0

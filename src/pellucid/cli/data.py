@@ -76,7 +76,7 @@ def doctor(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Read a data set before anyone trains on it: duplicates, leaks, broken files, and what its size allows to say."""
+    """Read a data set before training: duplicates, leaks, broken files, and what its size allows to say."""
     from pellucid.cli.terminal import emit, emit_json
     from pellucid.verbs.doctor import doctor as doctor_verb
     from pellucid.verbs.doctor import report

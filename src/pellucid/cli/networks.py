@@ -48,7 +48,9 @@ def show(
     *,
     input: Annotated[str, typer.Option(help="Height x width x channels of the images.")] = "28x28x1",
     classes: Annotated[int, typer.Option(help="Classes.")] = 10,
-    network_option: Annotated[list[str] | None, typer.Option(help="KEY=VALUE of the network; may be repeated.")] = None,
+    network_option: Annotated[
+        list[str] | None, typer.Option(help="KEY=VALUE of the network; may be repeated.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Layers with output shape, parameters, multiply-adds, neurons and receptive field."""
@@ -58,8 +60,14 @@ def show(
     shape = shape_from_text(input)
     built = network(name, input_shape=shape, classes=classes, options=_assignments(network_option or []))
     if json:
-        emit_json({"network": built.name, "input": list(shape), "layers": layer_table(built, shape).records(),
-                   "totals": totals(built, shape)})
+        emit_json(
+            {
+                "network": built.name,
+                "input": list(shape),
+                "layers": layer_table(built, shape).records(),
+                "totals": totals(built, shape),
+            }
+        )
         return
     emit(layer_table(built, shape).text())
     emit("")

@@ -18,13 +18,16 @@ _WORDS = {"views": "--view", "lr": "--lr,--learning-rate"}
 
 def with_spec_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`command` with one option for every field in `PARTS` put in place of its ``**options``."""
-    signature = inspect.signature(command)
-    own = [value for value in signature.parameters.values() if value.kind is not inspect.Parameter.VAR_KEYWORD]
+    signature, hints = inspect.signature(command), get_type_hints(command, include_extras=True)
+    own = [
+        value.replace(annotation=hints[name])
+        for name, value in signature.parameters.items()
+        if value.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
     added = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
         for name, (annotation, default) in _options().items()
     ]
-    hints = get_type_hints(command, include_extras=True)
     command.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
     command.__annotations__ = {**hints, **{value.name: value.annotation for value in added}}
     return command

@@ -44,8 +44,17 @@ def show(run: RunName, *, runs: Runs = None, json: Json = False) -> None:
     opened = Run.open(runs, run)
     if json:
         folder = opened.folder
-        emit_json({"id": opened.id, "path": str(opened.path), "status": opened.status, "manifest": folder.manifest,
-                   "result": folder.result(), "metrics": folder.metrics(), "events": folder.events()})
+        emit_json(
+            {
+                "id": opened.id,
+                "path": str(opened.path),
+                "status": opened.status,
+                "manifest": folder.manifest,
+                "result": folder.result(),
+                "metrics": folder.metrics(),
+                "events": folder.events(),
+            }
+        )
     else:
         emit(details(opened))
 
@@ -60,7 +69,7 @@ def diff(
     """What differs between two runs: their specs, environments and results."""
     from pellucid.cli.terminal import emit, emit_json, say
     from pellucid.verbs.run import Run
-    from pellucid.verbs.runs import differences, difference_table
+    from pellucid.verbs.runs import difference_table, differences
 
     found = differences(Run.open(runs, first), Run.open(runs, second))
     if json:
@@ -87,7 +96,9 @@ def delete(
     chosen = [find(root, name) for name in names]
     if not yes:
         if not sys.stdin.isatty():
-            raise UsageError(f"runs delete: expected --yes, since nobody can be asked here. It would delete {', '.join(chosen)}.")
+            raise UsageError(
+                f"runs delete: expected --yes, since nobody can be asked here. It would delete {', '.join(chosen)}."
+            )
         typer.confirm(f"Delete {', '.join(chosen)} for good?", abort=True, err=True)
     for name in chosen:
         RunFolder.delete(root, name)

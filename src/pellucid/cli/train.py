@@ -13,7 +13,9 @@ from pellucid.cli.options import with_spec_options
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, for programs.")]
 Runs = Annotated[Path | None, typer.Option("--runs", help="Folder of runs [PELLUCID_RUNS, else ./runs].")]
 Weights = Annotated[str, typer.Option(help="best (by the monitored metric) or last.")]
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run: its id, a unique part of it, its folder, or 'last'.")]
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run: its id, a unique part of it, its folder, or 'last'.")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,7 +26,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def train(
-    network: Annotated[str | None, typer.Argument(help="A network (pellucid networks list) or a TOML file of one.")] = None,
+    network: Annotated[
+        str | None, typer.Argument(help="A network (pellucid networks list) or a TOML file of one.")
+    ] = None,
     data: Annotated[str | None, typer.Argument(help="A data set (pellucid data list) or a folder of images.")] = None,
     *,
     recipe: Annotated[str | None, typer.Option(help="Begin from a recipe (pellucid recipes list).")] = None,
@@ -71,8 +75,10 @@ def train(
     if not quiet:
         say(f"done: {result['reason']}, {result['seconds']:.1f} s of training\n")
     if result["test_accuracy"] is not None:
-        emit(f"test accuracy {percent(result['test_accuracy'])}, loss {result['test_loss']:.4f} (epoch "
-             f"{result['best_epoch']}, the best by {run.spec.recipe.monitor})\n")
+        emit(
+            f"test accuracy {percent(result['test_accuracy'])}, loss {result['test_loss']:.4f} (epoch "
+            f"{result['best_epoch']}, the best by {run.spec.recipe.monitor})\n"
+        )
         emit(run.per_class_table().text())
     if not quiet:
         say(f"\nrun       {run.path}")
@@ -84,7 +90,9 @@ def evaluate(
     run: RunName,
     *,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
-    view: Annotated[list[str] | None, typer.Option(help="A view applied to the images first; may be repeated.")] = None,
+    view: Annotated[
+        list[str] | None, typer.Option(help="A view applied to the images first; may be repeated.")
+    ] = None,
     weights: Weights = "best",
     runs: Runs = None,
     json: Json = False,
@@ -97,8 +105,16 @@ def evaluate(
     found = opened.evaluate(split=split, views=view or (), weights=weights)
     seconds = opened.seconds_per_image(weights=weights)
     if json:
-        emit_json({"run": opened.id, "split": split, "views": view or [], "weights": weights,
-                   **found.to_dict(), "seconds_per_image": seconds})
+        emit_json(
+            {
+                "run": opened.id,
+                "split": split,
+                "views": view or [],
+                "weights": weights,
+                **found.to_dict(),
+                "seconds_per_image": seconds,
+            }
+        )
         return
     seen = f" through {', '.join(view)}" if view else ""
     emit(f"{opened.id}: {found.images:,} {split} images{seen}, {weights} weights\n")

@@ -43,9 +43,7 @@ class Watcher(Observer):
         self._bar: Bar | None = None
         self._drawn = 0.0
 
-    def begin(
-        self, folder: RunFolder, decisions: Decisions, steps_per_epoch: int, resumed: Progress | None
-    ) -> None:
+    def begin(self, folder: RunFolder, decisions: Decisions, steps_per_epoch: int, resumed: Progress | None) -> None:
         manifest = folder.manifest
         self._epochs = int(manifest["spec"]["recipe"]["epochs"])
         self._steps = steps_per_epoch

@@ -1,0 +1,1 @@
+"""Run folders and the index over them: the one layer that writes files."""

@@ -56,7 +56,7 @@ class Description:
         numbers = "  ".join(f"{len(images):,} {name}" for name, images in self.splits)
         mean, std = (", ".join(f"{value:.4f}" for value in values) for values in (self.means, self.deviations))
         return (
-            f"images      {numbers}\nsize        {height} x {width}, {channels} channel{'s' if channels > 1 else ''}\n"
+            f"images      {numbers}\nsize        {height} x {width}, channels: {channels}\n"
             f"pixel mean  {mean}  (training images, 0 to 1)\npixel std   {std}\n\n{self.counts.text()}"
         )
 

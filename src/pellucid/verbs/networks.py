@@ -79,7 +79,7 @@ def layer_table(network: Network, shape: Shape) -> Table:
 
 
 def totals(network: Network, shape: Shape) -> dict[str, dict[str, int]]:
-    """Sums over all layers, and over conv and dense layers apart. Layers inside residual blocks are in "all" alone."""
+    """Sums over all layers, and over conv and dense layers apart; those in residual blocks are in "all" alone."""
     rows = trace(network, shape)
     kinds = {
         "all": rows,

@@ -28,6 +28,7 @@ from pellucid.spec.network import ForeignModule
 from pellucid.spec.run import RunSpec
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.runs_root import find, runs_root
+from pellucid.views._parse import viewed
 
 SPLITS = ("train", "validation", "test")
 
@@ -145,8 +146,11 @@ class Run:
             raise unknown_name("split", split, SPLITS)
         splits = self.splits
         if views:
-            spec = self.spec.data
-            splits = load(replace(spec, views=(*spec.views, *views)))
+            splits = load(replace(self.spec.data, views=()))
+            for view in (*self.spec.data.views, *views):
+                # the model scales its images as in training, whatever is done to their bytes
+                seen = viewed(splits, view)
+                splits = replace(seen, scaling=Scaling.unit(seen.shape[2]))
         found: Images = getattr(splits, split)
         return found
 
@@ -173,7 +177,7 @@ class Run:
         from scipy.special import softmax
 
         logits, _ = self._asked(split, (), "best")
-        return mistakes(self.images(split), softmax(logits.astype(np.float64), axis=1), n=n)
+        return mistakes(self.images(split), probabilities=softmax(logits.astype(np.float64), axis=1), n=n)
 
     def draw(self) -> list[Path]:
         """Writes the run's pictures into its folder, those that are not there yet; their paths."""
@@ -187,7 +191,7 @@ class Run:
         folder = self.path / "pictures"
         for name, make in makers.items():
             if not (folder / f"{name}.png").exists():
-                self.folder.save_picture(f"{name}.png", make().render("png"))
+                self.folder.save_file(f"pictures/{name}.png", make().render("png"))
         return [folder / f"{name}.png" for name in makers]
 
     def per_class_accuracy(self, *, split: str = "test") -> Display:

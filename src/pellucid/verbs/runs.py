@@ -50,7 +50,9 @@ def details(run: Run) -> str:
     """A run's summary, spec, environment and events as text."""
     manifest = run.folder.manifest
     parts = [Table(title=run.id, columns=("", ""), rows=list(run.summary().items())).text()]
-    flat = flatten({"spec": {**manifest["spec"], "network": run.spec.network.name}, "machine": manifest["environment"]})
+    flat = flatten(
+        {"spec": {**manifest["spec"], "network": run.spec.network.name}, "machine": manifest["environment"]}
+    )
     parts.append(Table(title="spec and machine", columns=("", ""), rows=list(flat.items())).text())
     parts.append(
         "\n".join(
@@ -75,10 +77,15 @@ def flatten(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def differences(first: Run, second: Run) -> list[dict[str, Any]]:
-    """What differs in spec, machine and result: one dict a key with `key`, `first`, `second`; None where one lacks it."""
+    """What differs in spec, machine and result: dicts with `key`, `first`, `second`; None where one lacks it."""
     sides = [
-        flatten({"spec": one.folder.manifest["spec"], "machine": one.folder.manifest["environment"],
-                 "result": one.folder.result() or {}})
+        flatten(
+            {
+                "spec": one.folder.manifest["spec"],
+                "machine": one.folder.manifest["environment"],
+                "result": one.folder.result() or {},
+            }
+        )
         for one in (first, second)
     ]
     keys = [key for key in {**sides[0], **sides[1]} if sides[0].get(key) != sides[1].get(key)]
@@ -87,4 +94,6 @@ def differences(first: Run, second: Run) -> list[dict[str, Any]]:
 
 def difference_table(found: list[dict[str, Any]]) -> Table:
     """`differences` for people."""
-    return Table(title="", columns=("", "first", "second"), rows=[(row["key"], row["first"], row["second"]) for row in found])
+    return Table(
+        title="", columns=("", "first", "second"), rows=[(row["key"], row["first"], row["second"]) for row in found]
+    )

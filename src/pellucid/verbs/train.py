@@ -14,6 +14,7 @@ from pellucid.spec.network import ForeignModule, Network
 from pellucid.spec.recipe import Recipe
 from pellucid.spec.run import RunSpec
 from pellucid.storage.runs_root import runs_root
+from pellucid.storage.tensorboard import write_events
 from pellucid.training.run import Observer
 from pellucid.training.run import run as train_run
 from pellucid.verbs.options import Request, request, resolve
@@ -29,13 +30,15 @@ def train(
     network_options: Mapping[str, Any] | None = None,
     runs: str | Path | None = None,
     observer: Observer | None = None,
+    tensorboard: bool = False,
     **options: Any,
 ) -> Run:
     """Trains a network on images and keeps the run; the same call again resumes it, or opens it if it is done.
 
     network: a name (``"lenet5"``), a path of a TOML file, a `Network`, or a `torch.nn.Module` of your own, which is
-    trained in place and takes floats N C H W to logits N x classes. data: a name (``"mnist"``), a folder of images, a
-    `DataSpec`. options: any field of `Recipe`, `Augmentation`, `DataSpec` and `RunSpec`, as on the command line.
+    trained in place and takes floats N C H W to logits N x classes. data: a name (``"mnist"``), a folder of images,
+    a `DataSpec`. recipe, config: where the values begin; options go over them: any field of `Recipe`, `Augmentation`,
+    `DataSpec` and `RunSpec`, as on the command line. tensorboard: also write event files into the run's folder.
 
     Raises UsageError, SpecError, DataError, StorageError, DivergedError, InterruptedRunError; see pellucid.errors.
 
@@ -58,6 +61,8 @@ def train(
         pass
     finished = Run.open(root, spec.id, splits=splits, module=module)
     finished.draw()
+    if tensorboard:
+        write_events(finished.folder)
     return finished
 
 

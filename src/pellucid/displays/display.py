@@ -1,0 +1,95 @@
+"""What every display can do: be drawn, saved, shown in a notebook, and given back as data."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+from pellucid.displays.palette import STYLE
+from pellucid.errors import StorageError, UsageError
+
+FORMATS = ("png", "svg", "pdf", "html", "json")
+
+
+class Display(ABC):
+    """Data plus its drawings."""
+
+    title: str
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """The data behind the drawing, JSON-safe: NaN is null."""
+
+    @abstractmethod
+    def svg(self) -> str:
+        """The drawing as an SVG document."""
+
+    @abstractmethod
+    def png(self) -> bytes:
+        """The drawing as a PNG on white, at twice its size in CSS pixels."""
+
+    def fragment(self) -> str:
+        """The drawing as a piece of an HTML page."""
+        return f'<div class="pellucid-chart">{self.svg()}</div>'
+
+    def page(self) -> str:
+        """One HTML page that needs nothing but itself."""
+        title = html.escape(self.title or "pellucid")
+        return (
+            f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f"<style>{STYLE}</style></head><body><figure>{self.fragment()}</figure></body></html>"
+        )
+
+    def render(self, format: str) -> bytes:
+        """The drawing in one of `FORMATS`. Raises UsageError for another."""
+        match format:
+            case "png":
+                return self.png()
+            case "svg":
+                return self.svg().encode()
+            case "pdf":
+                import vl_convert
+
+                return bytes(vl_convert.svg_to_pdf(self.svg()))
+            case "html":
+                return self.page().encode()
+            case "json":
+                return json.dumps(plain(self.to_dict()), ensure_ascii=False, allow_nan=False).encode()
+        raise UsageError(f"unknown format {format!r}. Valid: {', '.join(FORMATS)}.")
+
+    def save(self, path: str | Path) -> Path:
+        """Writes the drawing, in the format that the name ends in; the path.
+
+        Raises UsageError for another ending, StorageError where the file cannot be written.
+        """
+        target = Path(path)
+        data = self.render(target.suffix.removeprefix(".").lower())
+        try:
+            target.write_bytes(data)
+        except OSError as error:
+            raise StorageError(
+                f"{target}: expected to write {len(data):,} bytes here, found that I cannot ({error.strerror}). "
+                "Give another place."
+            ) from error
+        return target
+
+    def _repr_html_(self) -> str:
+        return self.fragment()
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON can hold it: arrays as lists, NaN and infinities as None."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value

@@ -1,0 +1,125 @@
+"""Rows and columns, for terminals, pages, papers and programs."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pellucid.displays import svg
+from pellucid.displays.display import Display, plain
+from pellucid.displays.palette import INK, LINE, QUIET
+
+_ROW, _CHARACTER, _GAP = 22, 7.3, 24
+
+
+@dataclass(frozen=True)
+class Table(Display):
+    """columns: their names. rows: one value a column each; None is a dash, numbers stand to the right."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    title: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"title": self.title, "columns": list(self.columns), "rows": [list(row) for row in self.rows]}
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dict a row, for programs; keys are the column names with underscores."""
+        keys = [name.replace(" ", "_").replace("-", "_") for name in self.columns]
+        return [plain(dict(zip(keys, row, strict=True))) for row in self.rows]
+
+    def text(self) -> str:
+        """For a terminal: columns aligned by spaces, a rule under their names."""
+        cells = [[svg.printable(cell) for cell in row] for row in self._cells()]
+        names = [svg.printable(name) for name in self.columns]
+        widths = [max([len(name), *(len(row[k]) for row in cells)]) for k, name in enumerate(names)]
+        right = self._numeric()
+
+        def line(row: Sequence[str]) -> str:
+            parts = (cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(row, widths, right, strict=True))
+            return "  ".join(parts).rstrip()
+
+        head = [line(names), "  ".join("-" * width for width in widths)] if any(names) else []
+        return "\n".join([*([self.title] if self.title else []), *head, *map(line, cells)])
+
+    def markdown(self) -> str:
+        """For a Markdown document."""
+
+        def line(cells: Sequence[str]) -> str:
+            return "| " + " | ".join(svg.printable(cell).replace("|", "\\|") for cell in cells) + " |"
+
+        rule = line(["---:" if right else "---" for right in self._numeric()])
+        return "\n".join([line(self.columns), rule, *map(line, self._cells())])
+
+    def csv(self) -> str:
+        """For a spreadsheet: values as they are."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows(self.rows)
+        return out.getvalue()
+
+    def fragment(self) -> str:
+        right = self._numeric()
+
+        def row(cells: Sequence[str], tag: str) -> str:
+            parts = (
+                f"<{tag}{' class=number' if r else ''}>{html.escape(cell)}</{tag}>"
+                for cell, r in zip(cells, right, strict=True)
+            )
+            return f"<tr>{''.join(parts)}</tr>"
+
+        caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
+        body = "".join(row(cells, "td") for cells in self._cells())
+        return f"<table>{caption}<thead>{row(self.columns, 'th')}</thead><tbody>{body}</tbody></table>"
+
+    def svg(self) -> str:
+        cells, right = [list(self.columns), *self._cells()], self._numeric()
+        widths = [max(len(row[k]) for row in cells) * _CHARACTER + _GAP for k in range(len(self.columns))]
+        top = 34 if self.title else 8
+        width = sum(widths) + 16
+        parts = [svg.text(self.title, x=8, y=20, font_weight=600, font_size=14, fill=INK)] if self.title else []
+        for i, row in enumerate(cells):
+            y, x = top + _ROW * i + 15, 8.0
+            for cell, w, r in zip(row, widths, right, strict=True):
+                at, anchor = (x + w - _GAP / 2, "end") if r else (x, "start")
+                parts.append(svg.text(cell, x=at, y=y, text_anchor=anchor, font_size=12, fill=INK if i else QUIET))
+                x += w
+            parts.append(svg.element("path", d=f"M8 {y + 7}H{width - 8:.0f}", stroke=LINE))
+        return svg.document(width, top + _ROW * len(cells) + 12, "".join(parts))
+
+    def png(self) -> bytes:
+        import vl_convert
+
+        return bytes(vl_convert.svg_to_png(self.svg(), scale=2))
+
+    def _cells(self) -> list[list[str]]:
+        return [[_text(value) for value in row] for row in self.rows]
+
+    def _numeric(self) -> list[bool]:
+        """Which columns stand to the right: those of numbers, and of texts that begin and read like one."""
+        found = []
+        for k in range(len(self.columns)):
+            values = [row[k] for row in self.rows if row[k] is not None]
+            found.append(bool(values) and all(_is_number(value) for value in values))
+        return found
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, (int, float)) or (isinstance(value, str) and value.endswith(" %")) or value == "-"
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,9 @@
+"""stub"""
+
+
+def doctor(*a, **k):
+    raise NotImplementedError
+
+
+def report(*a):
+    raise NotImplementedError
