@@ -27,5 +27,5 @@ def confusion_matrix(matrix: NDArray[Any], *, class_names: Sequence[str], title:
         "share of true class",
         texts=[[f"{count:,}" if count else "" for count in row] for row in counts.tolist()],
         title=title,
-        value_format=".1%",
+        value_format=".0%",
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.displays.chart import Chart, inline
+from pellucid.displays.chart import Chart, inline, nothing
 from pellucid.displays.display import plain
 
 
@@ -52,6 +52,8 @@ class Bars(Chart):
             )
             for k, (category, value) in enumerate(zip(self.categories, self.values, strict=True))
         ]
+        if not rows:
+            return nothing(self.title)
         order = list(dict.fromkeys(self.categories))
         groups = list(dict.fromkeys(self.groups))
         shown = ".1~%" if self.percent else "~g"

@@ -38,3 +38,16 @@ def inline(rows: list[dict[str, Any]]) -> Any:
     import altair as alt
 
     return alt.Data(values=rows)  # type: ignore[no-untyped-call]
+
+
+def nothing(title: str) -> Any:
+    """What is drawn where there is no data."""
+    import altair as alt
+
+    words = f"{title}: no data to show" if title else "no data to show"
+    return (
+        alt.Chart(inline([{"words": words}]))
+        .mark_text(fontSize=12, color="#5c5c66")
+        .encode(text="words:N")
+        .properties(width=320, height=40)
+    )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.displays.chart import Chart, inline
+from pellucid.displays.chart import Chart, inline, nothing
 from pellucid.displays.display import plain
 
 
@@ -57,6 +57,8 @@ class Curves(Chart):
                 if one.low:
                     row |= {"low": one.low[k], "high": one.high[k]}
                 rows.append(plain(row))
+        if not rows:
+            return nothing(self.title)
         names = [one.name for one in self.series]
         kind: dict[bool, Any] = {True: "log", False: "linear"}
         y_format = ".1%" if self.percent else "~g"
@@ -99,6 +101,8 @@ class Curves(Chart):
             rule = alt.Chart(inline([{"x": self.mark[0], "label": self.mark[1]}]))
             layers.append(rule.mark_rule(strokeDash=[2, 3], color="#5c5c66").encode(x="x:Q"))
             layers.append(
-                rule.mark_text(align="left", dx=4, y=8, fontSize=10, color="#5c5c66").encode(x="x:Q", text="label:N")
+                rule.mark_text(
+                    align="left", dx=4, y=self.height - 8 if self.percent else 8, fontSize=10, color="#5c5c66"
+                ).encode(x="x:Q", text="label:N")
             )
         return alt.layer(*layers).properties(width=self.width, height=self.height, title=self.title)

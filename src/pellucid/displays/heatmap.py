@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.displays.chart import Chart, inline
+from pellucid.displays.chart import Chart, inline, nothing
 from pellucid.displays.display import plain
 from pellucid.displays.palette import DIVERGING, SEQUENTIAL
 
@@ -39,6 +39,8 @@ class Heatmap(Chart):
     def chart(self) -> Any:
         import altair as alt
 
+        if not len(self.rows) or not len(self.columns):
+            return nothing(self.title)
         values = np.asarray(self.values, np.float64)
         finite = values[np.isfinite(values)]
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
@@ -70,9 +72,17 @@ class Heatmap(Chart):
             labels = f"{_json([name[:40] for name in names])}[datum.value]"
             return alt.Axis(labelExpr=labels, ticks=False, domain=False, **more)
 
-        x = alt.X("column:O", title=self.column_title, axis=axis(self.columns, orient="top", labelAngle=-40))
+        x = alt.X(
+            "column:O",
+            title=self.column_title,
+            axis=axis(
+                self.columns, orient="top", labelAngle=-40 if any(len(name) > 3 for name in self.columns) else 0
+            ),
+        )
         y = alt.Y("row:O", title=self.row_title, axis=axis(self.rows))
-        scheme = alt.Scale(scheme=DIVERGING if self.diverging else SEQUENTIAL, domain=[low, high])
+        colours = DIVERGING if self.diverging else SEQUENTIAL
+        steps = [low + (high - low) * k / (len(colours) - 1) for k in range(len(colours))]
+        scale = alt.Scale(domain=steps, range=list(colours), interpolate="lab")
         base = alt.Chart(inline(cells)).encode(x=x, y=y)
         tooltip = [
             alt.Tooltip("row_name:N", title=self.row_title),
@@ -81,7 +91,7 @@ class Heatmap(Chart):
         ]
         boxes = base.mark_rect(stroke="#ffffff", strokeWidth=1).encode(
             color=alt.Color(
-                "value:Q", title=self.value_title, scale=scheme, legend=alt.Legend(format=self.value_format)
+                "value:Q", title=self.value_title, scale=scale, legend=alt.Legend(format=self.value_format)
             ),
             tooltip=tooltip,
         )

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 CATEGORIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#5F5F5F")
 RIGHT, WRONG = "#009E73", "#D55E00"
-SEQUENTIAL: Final = "blues"
-DIVERGING: Final = "blueorange"
+SEQUENTIAL: Final = ("#f6f9fc", "#a9cbe6", "#3d87c0", "#0b4a94")
+DIVERGING: Final = ("#0b4a94", "#7db0d8", "#f7f7f7", "#f0a46a", "#b34700")
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 INK, QUIET, LINE, PAPER = "#1b1b1f", "#5c5c66", "#dcdce2", "#ffffff"
 

@@ -5,7 +5,8 @@ For a weight with fan_in inputs and fan_out outputs of one neuron (kernel places
     default      U(-1/sqrt(fan_in), 1/sqrt(fan_in)), biases too; recurrent layers U(-1/sqrt(units), 1/sqrt(units))
     xavier       U(-a, a), a = sqrt(6 / (fan_in + fan_out)); biases 0   (Glorot and Bengio 2010)
     kaiming      N(0, 2 / fan_in); biases 0                              (He et al. 2015)
-    orthogonal   rows or columns orthonormal, times sqrt(2); biases 0    (Saxe et al. 2014)
+    orthogonal   rows or columns orthonormal, times sqrt(2); biases 0    (Saxe et al. 2014);
+                 recurrent layers: weight_hh times 1, weight_ih as xavier, as in Keras
 
 "default" is PyTorch's. Recurrent layers are drawn gate by gate. Batch norm begins as the identity.
 """
@@ -66,15 +67,19 @@ def _draw(
             return generator.uniform(-1, 1, size) / sqrt(layer.units)
         if key.startswith("bias"):
             return np.zeros(size)
-        gate = (layer.units, size[1])
-        return np.concatenate([_weight(gate, how, generator) for _ in range(layer.gates)])
+        how = "xavier" if how == "orthogonal" and key == "weight_ih" else how
+        return np.concatenate([_weight((layer.units, size[1]), how, generator) for _ in range(layer.gates)])
     fan_in = prod(siblings["weight"][1:])
     if how == "default":
         return generator.uniform(-1, 1, size) / sqrt(fan_in)
-    return np.zeros(size) if key == "bias" else _weight(size, how, generator)
+    # sqrt(2): a ReLU layer passes on half of what comes in
+    gain = sqrt(2) if how == "orthogonal" else 1.0
+    return np.zeros(size) if key == "bias" else gain * _weight(size, how, generator)
 
 
-def _weight(size: Shape, how: str, generator: np.random.Generator) -> NDArray[np.floating]:
+def _weight(
+    size: Shape, how: str, generator: np.random.Generator, *, recurrent: bool = False
+) -> NDArray[np.floating]:
     rows, columns, places = size[0], prod(size[1:]), prod(size[2:])
     if how == "xavier":
         bound = sqrt(6 / (columns + rows * places))
@@ -84,4 +89,4 @@ def _weight(size: Shape, how: str, generator: np.random.Generator) -> NDArray[np
     tall = generator.standard_normal((max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(tall)
     q *= np.sign(np.diag(r))  # without this the distribution is not uniform (Mezzadri 2007)
-    return (q if rows >= columns else q.T).reshape(size) * sqrt(2)
+    return (q if rows >= columns else q.T).reshape(size)

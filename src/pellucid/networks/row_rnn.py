@@ -4,5 +4,8 @@ from pellucid.spec import RNN, Dense, Network, Shape
 
 
 def row_rnn(*, input_shape: Shape = (28, 28, 1), classes: int = 10, hidden_size: int = 128) -> Network:
-    """The image as a sequence of its rows through one plain RNN (tanh) layer, its last state to the logits."""
-    return Network("row_rnn", (RNN(hidden_size), Dense(classes)))
+    """The image as a sequence of its rows through one plain RNN (tanh) layer, its last state to the logits.
+
+    Weights begin orthogonal, which lets gradients through many rows (saxe2014 in docs/bibliography.bib).
+    """
+    return Network("row_rnn", (RNN(hidden_size), Dense(classes)), initialisation="orthogonal")

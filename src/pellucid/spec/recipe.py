@@ -33,7 +33,7 @@ class Recipe:
     """
 
     epochs: int = _option(5, "passes over the training images, at most")
-    batch_size: int = _option(100, "images a step")
+    batch_size: int = _option(64, "images a step")
 
     loss: str = _option("cross_entropy", f"one of {', '.join(LOSSES)}; mse and l1 on probabilities, bce on logits")
     label_smoothing: float = _option(0.0, "share of each label spread over all classes (cross entropy)")

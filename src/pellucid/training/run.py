@@ -98,7 +98,11 @@ def run(
                 observer.note(f"Bits may differ from an uninterrupted run: {'; '.join(changed)}.")
             observer.begin(folder, decisions, trainer.steps_per_epoch, progress)
             folder.append_event("resumed" if progress else "started", **({"changed": changed} if progress else {}))
-            progress = progress or Progress()
+            if progress is None:
+                progress = Progress()
+                _checkpoint(
+                    folder, trainer, progress
+                )  # a loss that breaks in the first epoch has this to fall back on
             last_saved = time.monotonic()
 
             def on_step(progress: Progress) -> None:
