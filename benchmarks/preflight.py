@@ -34,7 +34,9 @@ def cropped(image: np.ndarray, generator: np.random.Generator, least: float) -> 
 
 def main() -> None:
     least = float(sys.argv[1]) if len(sys.argv) > 1 else 0.8
-    print(f"{platform.machine()}, numpy {np.__version__}, {IMAGES} images, {INJECTED} copies, {INJECTED} crops >= {least}")
+    print(
+        f"{platform.machine()}, numpy {np.__version__}, {IMAGES} images, {INJECTED} copies, {INJECTED} crops >= {least}"
+    )
     for name in ("cifar10", "fashion_mnist", "mnist"):
         images = load(DataSpec(name=name, subset=IMAGES)).train.pixels
         for seed in range(3):
@@ -52,7 +54,8 @@ def main() -> None:
             found = {(pair.first, pair.second) for pair in near}
             hits = {(pair.first, pair.second) for pair in exact}
             print(
-                f"{name:14} seed {seed}: exact {len(copies & hits) / INJECTED:.0%}, near {len(crops & found) / INJECTED:.0%}, "
+                f"{name:14} seed {seed}: exact {len(copies & hits) / INJECTED:.0%}, "
+                f"near {len(crops & found) / INJECTED:.0%}, "
                 f"beyond those {len(found - crops)}, {seconds:.1f} s",
                 flush=True,
             )

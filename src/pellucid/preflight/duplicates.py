@@ -1,6 +1,6 @@
 """Images that stand in a data set twice: to the pixel, or nearly so (cropped, resized, recompressed, relit).
 
-A near duplicate is found in two steps. Every image is averaged down to a small square, its mean taken away and its
+A near duplicate is found in two steps. Every image is averaged down to a small square, its mean taken away, its
 length made 1, once whole and once for each of a few dozen crops; the product of such vectors is their correlation, and
 one matrix product a crop finds for each image those that resemble it. What resembles is then compared at a finer
 scale, the crop's place and size searched in small steps, and kept if the correlation there is high enough.
@@ -84,7 +84,8 @@ def near_duplicates(pixels: NDArray[np.uint8]) -> list[Pair]:
 
 def _gray(pixels: NDArray[np.uint8]) -> Floats:
     """N H W float32: the mean over channels."""
-    return pixels.astype(np.float32).mean(axis=3)
+    gray: Floats = pixels.astype(np.float32).mean(axis=3)
+    return gray
 
 
 def _averaging(length: int, start: float, extent: float, cells: int) -> Floats:
@@ -93,7 +94,8 @@ def _averaging(length: int, start: float, extent: float, cells: int) -> Floats:
     pixel = np.arange(length)
     overlap = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
     weights = np.clip(overlap, 0, None)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    shares: Floats = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return shares
 
 
 def _described(gray: Floats, crop: Crop, cells: int) -> Floats:
@@ -101,7 +103,7 @@ def _described(gray: Floats, crop: Crop, cells: int) -> Floats:
     height, width = gray.shape[1:]
     down = _averaging(height, crop.top, crop.side, cells)
     across = _averaging(width, crop.left, crop.side, cells)
-    small = (down @ gray @ across.T).reshape(len(gray), -1)
+    small: Floats = (down @ gray @ across.T).reshape(len(gray), -1)
     small -= small.mean(axis=1, keepdims=True)
     small /= np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-6)
     return small
@@ -169,7 +171,7 @@ def _verified(
         moves = [move for move in product((-step, 0.0, step), repeat=3) if any(move)]
         centre = place[open_].copy()
         for move in moves:
-            trial = centre + np.float32(move)
+            trial = centre + np.array(move, np.float32)
             trial[:, 2] = np.clip(trial[:, 2], 0.8, 1.0)
             trial[:, :2] = np.clip(trial[:, :2], 0.0, 1.0 - trial[:, 2:])
             value = _correlation(gray, of[open_], trial, target[open_])
