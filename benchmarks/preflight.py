@@ -35,7 +35,8 @@ def cropped(image: np.ndarray, generator: np.random.Generator, least: float) -> 
 def main() -> None:
     least = float(sys.argv[1]) if len(sys.argv) > 1 else 0.8
     print(
-        f"{platform.machine()}, numpy {np.__version__}, {IMAGES} images, {INJECTED} copies, {INJECTED} crops >= {least}"
+        f"{platform.machine()}, numpy {np.__version__}: {IMAGES} images, {INJECTED} copies, "
+        f"{INJECTED} crops of {least:.0%} to 95% of the area"
     )
     for name in ("cifar10", "fashion_mnist", "mnist"):
         images = load(DataSpec(name=name, subset=IMAGES)).train.pixels

@@ -55,7 +55,7 @@ def show(
 ) -> None:
     """Layers with output shape, parameters, multiply-adds, neurons and receptive field."""
     from pellucid.cli.terminal import emit, emit_json
-    from pellucid.verbs.networks import layer_table, network, shape_from_text, totals
+    from pellucid.verbs.networks import layer_table, network, shape_from_text, total_table, totals
 
     shape = shape_from_text(input)
     built = network(name, input_shape=shape, classes=classes, options=_assignments(network_option or []))
@@ -71,5 +71,4 @@ def show(
         return
     emit(layer_table(built, shape).text())
     emit("")
-    for line in totals(built, shape).values():
-        emit(str(line))
+    emit(total_table(built, shape).text())

@@ -1,8 +1,8 @@
 """Images that stand in a data set twice: to the pixel, or nearly so (cropped, resized, recompressed, relit).
 
 A near duplicate is found in two steps. Every image is averaged down to a small square, its mean taken away, its
-length made 1, once whole and once for each of a few dozen crops; the product of such vectors is their correlation, and
-one matrix product a crop finds for each image those that resemble it. What resembles is then compared at a finer
+length made 1, once whole and once for each of a few dozen crops; the product of such vectors is their correlation,
+and one matrix product a crop finds for each image those that resemble it. What resembles is then compared at a finer
 scale, the crop's place and size searched in small steps, and kept if the correlation there is high enough.
 """
 
@@ -103,7 +103,7 @@ def _described(gray: Floats, crop: Crop, cells: int) -> Floats:
     height, width = gray.shape[1:]
     down = _averaging(height, crop.top, crop.side, cells)
     across = _averaging(width, crop.left, crop.side, cells)
-    small: Floats = (down @ gray @ across.T).reshape(len(gray), -1)
+    small: Floats = (down @ gray @ across.T).reshape(len(gray), -1).astype(np.float32, copy=False)
     small -= small.mean(axis=1, keepdims=True)
     small /= np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-6)
     return small

@@ -218,7 +218,7 @@ def _power(splits: Splits) -> Iterable[Finding]:
             "warning" if width > 0.05 else "note",
             "power",
             f"With {n:,} {split} images an accuracy carries up to {100 * width:.1f} points either way; two networks "
-            f"that disagree on a tenth of them can be told apart from a difference of {100 * difference:.1f} points on.",
+            f"that disagree on a tenth of them differ visibly from {100 * difference:.1f} points on.",
             f"For a difference of 1 point about {images_needed(0.01):,} images are needed."
             if difference > 0.01
             else "",

@@ -96,3 +96,11 @@ def totals(network: Network, shape: Shape) -> dict[str, dict[str, int]]:
         }
         for kind, chosen in kinds.items()
     }
+
+
+def total_table(network: Network, shape: Shape) -> Table:
+    """`totals` for people."""
+    sums = totals(network, shape)
+    words = [name.replace("_", " ") for name in sums["all"]]
+    rows = [(f"{kind} layers", *numbers.values()) for kind, numbers in sums.items()]
+    return Table(title="", columns=("in", *words), rows=rows)

@@ -8,6 +8,7 @@ from math import prod
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pellucid.engines.initial_weights import initial_weights
 from pellucid.spec import layers as spec
@@ -95,15 +96,20 @@ class Residual(nn.Module):
         return body + shortcut
 
 
-class BatchNorm(nn.modules.batchnorm._BatchNorm):
+class BatchNorm(nn.Module):
     """Batch norm over images or vectors, without PyTorch's count of batches, which nothing here reads."""
 
     def __init__(self, features: int, *, eps: float, momentum: float) -> None:
-        super().__init__(features, eps=eps, momentum=momentum)
-        self.num_batches_tracked = None
+        super().__init__()
+        self.eps, self.momentum = eps, momentum
+        self.weight, self.bias = nn.Parameter(torch.empty(features)), nn.Parameter(torch.empty(features))
+        self.register_buffer("running_mean", torch.empty(features))
+        self.register_buffer("running_var", torch.empty(features))
 
-    def _check_input_dim(self, input: Tensor) -> None:
-        pass
+    def forward(self, x: Tensor) -> Tensor:
+        """N C H W or N C, the same shape."""
+        statistics = self.get_buffer("running_mean"), self.get_buffer("running_var")
+        return functional.batch_norm(x, *statistics, self.weight, self.bias, self.training, self.momentum, self.eps)
 
 
 class GlobalPool(nn.Module):

@@ -46,7 +46,9 @@ class TorchTrainer:
         self.model = Model(module, scaling, device=device)
         self.module = self.model.module
         self.recipe, self.seed, self.precision = recipe, seed, precision
-        self.steps_per_epoch = -(-len(images) // recipe.batch_size)
+        full, rest = divmod(len(images), recipe.batch_size)
+        # one image alone has no batch statistics: it joins the batch before
+        self.steps_per_epoch = max(1, full + (rest > 1))
         self._pixels, self._labels = self.model.resident(images)
         self._loss = loss_function(recipe)
         self._optimizers = optimizers(recipe, self.module)
@@ -61,7 +63,8 @@ class TorchTrainer:
         """Puts the images in the epoch's order and forgets the totals; epochs count from 1."""
         self._epoch = epoch
         order = permutation(len(self._labels), seed=self.seed, epoch=epoch)
-        self._batches = torch.from_numpy(order).to(self.model.device).split(self.recipe.batch_size)
+        first = torch.arange(1, self.steps_per_epoch) * self.recipe.batch_size
+        self._batches = torch.from_numpy(order).to(self.model.device).tensor_split(first)
         steps, device = self.steps_per_epoch, self.model.device
         self._done = 0
         self._losses = torch.zeros(steps, device=device)
