@@ -1,7 +1,7 @@
 """Train small image classifiers, compare them honestly, and see what they learned.
 
 >>> import pellucid as pl
->>> pl.networks()[:3]
+>>> pl.catalog.names("networks")[:3]
 ('cifar_cnn', 'four_conv', 'lenet5')
 """
 
@@ -23,9 +23,10 @@ _WHERE = {
     "Recipe": "pellucid.spec",
     "Run": "pellucid.verbs.run",
     "RunSpec": "pellucid.spec",
+    "catalog": "pellucid.catalog",
     "data": "pellucid.verbs.data",
     "doctor": "pellucid.verbs.doctor",
-    "networks": "pellucid.verbs.networks",
+    "network": "pellucid.verbs.networks",
     "predict": "pellucid.verbs.predict",
     "run": "pellucid.verbs.runs",
     "runs": "pellucid.verbs.runs",
@@ -36,14 +37,14 @@ _WHERE = {
 __all__ = ["__version__", *_WHERE]
 
 if TYPE_CHECKING:
-    from pellucid import spec
+    from pellucid import catalog, spec
     from pellucid.errors import PellucidError
     from pellucid.images import Images
     from pellucid.spec import Augmentation, DataSpec, Network, Recipe, RunSpec
     from pellucid.verbs.classifier import Classifier
     from pellucid.verbs.data import data
     from pellucid.verbs.doctor import doctor
-    from pellucid.verbs.networks import networks
+    from pellucid.verbs.networks import network
     from pellucid.verbs.predict import predict
     from pellucid.verbs.run import Run
     from pellucid.verbs.runs import run, runs

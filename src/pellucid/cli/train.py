@@ -36,6 +36,7 @@ def train(
     network_option: Annotated[
         list[str] | None, typer.Option(help="KEY=VALUE of the network, such as hidden_size=64; may be repeated.")
     ] = None,
+    pictures: Annotated[bool, typer.Option(help="Draw learning curves, confusion matrix, mistakes.")] = True,
     tensorboard: Annotated[bool, typer.Option(help="Also write event files for TensorBoard.")] = False,
     runs: Runs = None,
     json: Json = False,
@@ -58,6 +59,7 @@ def train(
             network_options=_assignments(network_option or []),
             runs=runs,
             observer=watcher,
+            pictures=pictures,
             tensorboard=tensorboard,
             **options,
         )
@@ -82,7 +84,8 @@ def train(
         emit(run.per_class_table().text())
     if not quiet:
         say(f"\nrun       {run.path}")
-        say(f"pictures  {run.path / 'pictures'}")
+        if pictures:
+            say(f"pictures  {run.path / 'pictures'}")
         say(f"next      pellucid evaluate {run.id}   or   pellucid runs list")
 
 

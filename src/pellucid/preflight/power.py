@@ -52,7 +52,7 @@ def images_needed(difference: float, *, disagreement: float = 0.1) -> int:
     Raises DataError for a difference that is not between 0 and the disagreement.
 
     >>> images_needed(0.01, disagreement=0.1)
-    7848
+    7847
     """
     if not 0 < difference <= disagreement:
         raise DataError(f"difference: expected above 0 and at most {disagreement}, found {difference}.")

@@ -78,7 +78,7 @@ def write_tensors(path: Path, tensors: Tensors, metadata: dict[str, str]) -> Non
     """
     from safetensors.numpy import save
 
-    ordered = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
+    ordered = {name: np.asarray(tensors[name], order="C") for name in sorted(tensors)}
     atomic.write(path, save(ordered, {**metadata, _SEAL: _tensor_digest(ordered, metadata)}))
 
 
@@ -103,7 +103,7 @@ def read_tensors(path: Path) -> tuple[Tensors, dict[str, str]]:
 def _tensor_digest(tensors: Tensors, metadata: dict[str, str]) -> str:
     digest = hashlib.sha256(_canonical(metadata))
     for name in sorted(tensors):
-        array = np.ascontiguousarray(tensors[name])
+        array = np.asarray(tensors[name], order="C")
         digest.update(_canonical([name, array.dtype.str, list(array.shape)]))
         digest.update(array.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()

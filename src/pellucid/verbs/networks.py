@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pellucid import catalog
 from pellucid.displays.table import Table
 from pellucid.errors import UsageError
 from pellucid.spec.layer import Shape, shape_text
@@ -13,11 +12,6 @@ from pellucid.spec.layers import Conv, Dense
 from pellucid.spec.network import Network
 from pellucid.spec.shapes import LayerTrace, trace
 from pellucid.verbs.options import network_named
-
-
-def networks() -> tuple[str, ...]:
-    """Names of the catalogue's networks."""
-    return catalog.names("networks")
 
 
 def network(

@@ -182,7 +182,7 @@ class Run:
     def draw(self) -> list[Path]:
         """Writes the run's pictures into its folder, those that are not there yet; their paths."""
         makers = {"learning_curves": self.learning_curves} if self.folder.metrics() else {}
-        if self.folder.manifest["sizes"]["test"] and self.folder.result() is not None:
+        if self.folder.manifest["sizes"]["test"] and self.status == "finished":
             makers |= {
                 "confusion_matrix": self.confusion_matrix,
                 "per_class_accuracy": self.per_class_accuracy,

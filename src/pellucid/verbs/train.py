@@ -30,6 +30,7 @@ def train(
     network_options: Mapping[str, Any] | None = None,
     runs: str | Path | None = None,
     observer: Observer | None = None,
+    pictures: bool = True,
     tensorboard: bool = False,
     **options: Any,
 ) -> Run:
@@ -38,7 +39,8 @@ def train(
     network: a name (``"lenet5"``), a path of a TOML file, a `Network`, or a `torch.nn.Module` of your own, which is
     trained in place and takes floats N C H W to logits N x classes. data: a name (``"mnist"``), a folder of images,
     a `DataSpec`. recipe, config: where the values begin; options go over them: any field of `Recipe`, `Augmentation`,
-    `DataSpec` and `RunSpec`, as on the command line. tensorboard: also write event files into the run's folder.
+    `DataSpec` and `RunSpec`, as on the command line. pictures: draw
+    learning curves, confusion matrix and mistakes. tensorboard: also write event files into the run's folder.
 
     Raises UsageError, SpecError, DataError, StorageError, DivergedError, InterruptedRunError; see pellucid.errors.
 
@@ -60,7 +62,8 @@ def train(
     for _ in train_run(spec, splits, root, module=module, observer=observer, probes=probe_folder()):
         pass
     finished = Run.open(root, spec.id, splits=splits, module=module)
-    finished.draw()
+    if pictures:
+        finished.draw()
     if tensorboard:
         write_events(finished.folder)
     return finished

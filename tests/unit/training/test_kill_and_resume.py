@@ -26,7 +26,7 @@ CASES = {
     "lstm": "row_lstm --optimizer adam --schedule step --step-size 1 --gamma 0.5 --contrast 0.2 --size 28",
     "gru": "row_gru --optimizer muon --momentum 0.9 --schedule plateau --plateau-patience 0 --size 28",
 }
-COMMON = "--epochs 3 --batch-size 50 --subset 300 --threads 1 --precision fp32 --seed 3 --quiet"
+COMMON = "--epochs 8 --batch-size 50 --subset 600 --threads 1 --precision fp32 --seed 3 --quiet --no-pictures"
 
 
 def command(case: str, root: Path) -> list[str]:
@@ -55,10 +55,15 @@ def finish(case: str, root: Path) -> None:
     assert os.waitstatus_to_exitcode(status) == 0
 
 
+def folder_in(root: Path) -> RunFolder:
+    """The one run in `root`."""
+    (name,) = [path.name for path in root.iterdir() if not path.name.startswith(".")]
+    return RunFolder.open(root, name)
+
+
 def content(root: Path) -> dict[str, object]:
     """All that must not differ: weights, optimizer state, metrics, predictions."""
-    (name,) = [path.name for path in root.iterdir() if not path.name.startswith(".")]
-    folder = RunFolder.open(root, name)
+    folder = folder_in(root)
     tensors, _ = folder.latest_state() or ({}, {})
     files = ("metrics.jsonl", "best.safetensors", "last.safetensors", "predictions.safetensors")
     assert tensors
@@ -76,7 +81,7 @@ def storm(case: str, tmp_path: Path, kills: int, seed: int) -> None:
     expected = content(tmp_path / "whole")
     assert content(tmp_path / "timed") == expected
     moments = random.Random(seed)
-    killed = 0
+    killed = resumed = 0
     while killed < kills:
         root = tmp_path / f"killed-{killed}"
         for _ in range(20):  # several deaths in one run, until it gets through
@@ -89,6 +94,8 @@ def storm(case: str, tmp_path: Path, kills: int, seed: int) -> None:
                 break
         finish(case, root)
         assert content(root) == expected, f"after kill {killed}, seed {seed}"
+        resumed += sum(event["event"] == "resumed" for event in folder_in(root).events())
+    assert resumed, "no kill came while it trained: this showed nothing"
 
 
 @pytest.fixture(autouse=True)
@@ -123,8 +130,7 @@ def test_ctrl_c_saves_a_checkpoint_and_leaves_with_130(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "Stopping after this step" in rest
     assert "The same command goes on from there" in rest.replace("\n", " ")
-    (name,) = [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")]
-    folder = RunFolder.open(tmp_path, name)
+    folder = folder_in(tmp_path)
     assert folder.status() == "interrupted"
     assert folder.events()[-1]["event"] == "interrupted"
     assert folder.latest_state() is not None
@@ -141,8 +147,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_finite_checkp
     message = " ".join(done.stderr.split())
     for part in ("epoch 1, step", "learning rate 1e+30", "Try a learning rate ten times lower"):
         assert part in message
-    (name,) = [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")]
-    folder = RunFolder.open(tmp_path, name)
+    folder = folder_in(tmp_path)
     assert folder.status() == "diverged"
     tensors, _ = folder.latest_state() or ({}, {})
     assert tensors
