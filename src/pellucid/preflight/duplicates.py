@@ -72,11 +72,10 @@ def near_duplicates(pixels: NDArray[np.uint8]) -> list[Pair]:
     if len(gray) < 2:
         return []
     found: dict[tuple[int, int], float] = {}
-    copies = {(pair.first, pair.second) for pair in exact_duplicates(pixels[lively])}
     of, among, crops = _candidates(gray)
     for cropped, whole, similarity in _verified(gray, of, among, crops):
         key = (min(cropped, whole), max(cropped, whole))
-        if key not in copies:
+        if not np.array_equal(pixels[lively[cropped]], pixels[lively[whole]]):
             found[key] = max(similarity, found.get(key, 0.0))
     pairs = [Pair(int(lively[i]), int(lively[j]), False, value) for (i, j), value in found.items()]
     return sorted(pairs, key=lambda pair: (-pair.similarity, pair.first, pair.second))

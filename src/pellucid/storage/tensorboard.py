@@ -19,7 +19,8 @@ def write_events(folder: RunFolder) -> Path:
     try:
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
-        from tensorboard.plugins.hparams import summary as hparams
+        from tensorboard.plugins.hparams import metadata
+        from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
         from tensorboard.summary.writer.record_writer import RecordWriter
     except ImportError:
         raise UsageError(
@@ -35,10 +36,16 @@ def write_events(folder: RunFolder) -> Path:
         writer.write(Event(wall_time=float(step), step=step, summary=summary).SerializeToString())
 
     writer.write(Event(wall_time=0.0, file_version="brain.Event:2").SerializeToString())
-    recipe = folder.manifest["spec"]["recipe"]
-    values = {key: value for key, value in recipe.items() if isinstance(value, (bool, int, float, str))}
-    values["network"] = folder.manifest["spec"]["network"]["name"]
-    add(0, hparams.session_start_pb(values))
+
+    def session(tag: str, **content: Any) -> None:
+        data = metadata.create_summary_metadata(HParamsPluginData(**content))
+        add(0, Summary(value=[Summary.Value(tag=tag, metadata=data, tensor=metadata.NULL_TENSOR)]))
+
+    start = SessionStartInfo()
+    for key, value in _hyperparameters(folder).items():
+        kind = "bool" if isinstance(value, bool) else "string" if isinstance(value, str) else "number"
+        setattr(start.hparams[key], f"{kind}_value", value)
+    session(metadata.SESSION_START_INFO_TAG, session_start_info=start)
     for record in folder.metrics():
         scalars = [
             Summary.Value(tag=_tag(key), simple_value=float(value))
@@ -46,12 +53,18 @@ def write_events(folder: RunFolder) -> Path:
             if key not in ("epoch", "step") and value is not None
         ]
         add(record["epoch"], Summary(value=scalars))
-    add(0, hparams.session_end_pb("STATUS_SUCCESS"))
+    session(metadata.SESSION_END_INFO_TAG, session_end_info=SessionEndInfo())
     path = folder.path / "tensorboard" / "events.out.tfevents.0000000000.pellucid"
     with atomic.translated(path, 0):
         path.parent.mkdir(exist_ok=True)
     atomic.write(path, stream.getvalue())
     return path.parent
+
+
+def _hyperparameters(folder: RunFolder) -> dict[str, bool | float | str]:
+    recipe = folder.manifest["spec"]["recipe"]
+    plain = {key: value for key, value in recipe.items() if isinstance(value, (bool, int, float, str))}
+    return {**plain, "network": folder.manifest["spec"]["network"]["name"]}
 
 
 def _tag(key: str) -> str:

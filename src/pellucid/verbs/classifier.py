@@ -22,8 +22,8 @@ from pellucid.verbs.options import network_named
 class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A network as a scikit-learn estimator; nothing is written to disk.
 
-    X: images N x H x W or N x H x W x C (C of 1 or 3), or N x features with image_shape given; uint8, or numbers that
-    are read as 0 to 1 unless one is above 1, then as 0 to 255. y: labels of any kind, one an image.
+    X: images N x H x W or N x H x W x C (C of 1 or 3), or N x features with image_shape given; uint8, or numbers from
+    0 to 1, or 0 to 255 if `fit` sees one above 1. y: labels of any kind, one an image.
 
     network: a name of the catalogue or a `Network`; network_options: its options. optimizer, lr, epochs, batch_size:
     as in `Recipe`; recipe_options: any other field of it. validation_fraction: share of the images, drawn by class,
@@ -41,7 +41,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         optimizer: str = "adam",
         lr: float = 0.001,
         epochs: int = 5,
-        batch_size: int = 100,
+        batch_size: int = 64,
         recipe_options: dict[str, Any] | None = None,
         validation_fraction: float = 0.1,
         image_shape: tuple[int, int, int] | None = None,
@@ -67,6 +67,9 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises DataError for shapes that are not images' or fewer than two classes.
         """
+        array = np.asarray(X)
+        # settled here, so that predict reads numbers on the same scale
+        self._factor = 255 if array.dtype != np.uint8 and array.size and array.max() <= 1 else 1
         pixels = self._pixels(X)
         self.classes_, labels = np.unique(np.asarray(y), return_inverse=True)
         if len(self.classes_) < 2:
@@ -147,8 +150,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return array
         if not np.isfinite(array).all():
             raise DataError("X: expected finite numbers, found NaN or infinity.")
-        if array.min(initial=0) < 0 or array.max(initial=0) > 255:
-            raise DataError(f"X: expected pixels from 0 to 1 or 0 to 255, found {array.min()} to {array.max()}.")
-        factor = 255 if array.max(initial=0) <= 1 else 1
-        pixels: NDArray[np.uint8] = np.rint(array * factor).astype(np.uint8)
+        top = 255 / self._factor
+        if array.min(initial=0) < 0 or array.max(initial=0) > top:
+            raise DataError(f"X: expected pixels from 0 to {top:g}, found {array.min():g} to {array.max():g}.")
+        pixels: NDArray[np.uint8] = np.rint(array * self._factor).astype(np.uint8)
         return pixels

@@ -80,6 +80,8 @@ def request(
     network = network if network is not None else file.get("network")
     if network is None:
         raise UsageError("train: expected a network, found none. Name one (pellucid networks list).")
+    if isinstance(network, str) and not network.endswith((".toml", ")")):
+        catalog.check("networks", network)  # before any image is read
     chosen = recipe if recipe is not None else file.get("recipe_name")
     base = catalog.load("recipes", chosen)() if isinstance(chosen, str) else chosen or Recipe()
     augmentation = replace(base.augmentation, **{**from_file["augmentation"], **values["augmentation"]})

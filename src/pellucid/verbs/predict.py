@@ -93,7 +93,7 @@ def as_run_sees(run: Run, files: Sequence[str | Path]) -> Images:
             failed.append(f"{file} ({error})")
             continue
         if image.shape[2] == 3 and channels == 1:
-            image = luma(image)
+            image = luma(image[None])[0]
         elif image.shape[2] == 1 and channels == 3:
             image = image.repeat(3, axis=2)
         pixels.append(image)

@@ -1,0 +1,142 @@
+"""The training step: what it computes, and that it can be left and taken up again to the bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from pellucid import catalog
+from pellucid.engines.pytorch import trainer
+from pellucid.engines.pytorch.build import build
+from pellucid.engines.pytorch.losses import loss_function
+from pellucid.errors import DivergedError, SpecError
+from pellucid.images import Images, Scaling
+from pellucid.spec import Augmentation, Recipe
+from pellucid.spec.recipe import OPTIMIZERS
+
+
+def images(count: int = 40, size: int = 12) -> Images:
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 256, (count, size, size, 1), dtype=np.uint8)
+    return Images(pixels, np.arange(count, dtype=np.int64) % 3, ("a", "b", "c"))
+
+
+def make(name: str, recipe: Recipe, **options: object):  # type: ignore[no-untyped-def]
+    network = catalog.load("networks", name)(input_shape=(12, 12, 1), classes=3, **options)
+    return trainer(network, images(), Scaling.unit(1), recipe, seed=5)
+
+
+def bits(arrays: dict[str, np.ndarray]) -> dict[str, bytes]:
+    return {name: array.tobytes() for name, array in arrays.items()}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("name", ["mlp", "row_rnn", "row_lstm", "row_gru"])
+def test_a_state_taken_in_mid_epoch_goes_on_to_the_same_bits(name: str, optimizer: str) -> None:
+    options: dict[str, object] = {"dropout": 0.5} if name == "mlp" else {"hidden_size": 8}
+    recipe = Recipe(optimizer=optimizer, momentum=0.5, batch_size=8, augmentation=Augmentation(shift=1))
+    whole, first, second = (make(name, recipe, **options) for _ in range(3))
+    for index in range(5):
+        whole.step(index, 0.01)
+    for index in range(2):
+        first.step(index, 0.01)
+    second.load_state(first.state())
+    for index in range(2, 5):
+        second.step(index, 0.01)
+    assert bits(second.state()) == bits(whole.state())
+    assert second.totals() == whole.totals()
+
+
+def test_totals_are_those_of_the_steps() -> None:
+    recipe = Recipe(optimizer="sgd", batch_size=16, lr=0.1)
+    trained = make("mlp", recipe)
+    losses, right = [], 0
+    for index, rows in enumerate(trained._batches):
+        with torch.no_grad():
+            logits = trained.module(trained.model.input(trained._pixels[rows]))
+            labels = trained._labels[rows]
+            losses.append((len(rows), float(functional.cross_entropy(logits, labels))))
+            right += int((logits.argmax(1) == labels).sum())
+        trained.step(index, 0.1)
+    totals = trained.totals()
+    assert [n for n, _ in losses] == [16, 16, 8]
+    assert totals.images == 40
+    assert totals.loss == pytest.approx(sum(n * loss for n, loss in losses) / 40, rel=1e-6)
+    assert totals.accuracy == right / 40
+
+
+def test_a_single_image_left_over_joins_the_batch_before_it() -> None:
+    trained = make("mlp", Recipe(batch_size=13))
+    assert [len(rows) for rows in trained._batches] == [13, 13, 14]
+
+
+def test_the_penalty_has_the_gradient_of_its_formula() -> None:
+    recipe = Recipe(optimizer="sgd", lr=1.0, batch_size=40, l2=0.7)
+    trained = make("mlp", recipe)
+    before = {name: parameter.detach().clone() for name, parameter in trained.module.named_parameters()}
+    rows = trained._batches[0]
+    module = build(catalog.load("networks", "mlp")(input_shape=(12, 12, 1), classes=3), (12, 12, 1), seed=5)
+    loss = functional.cross_entropy(module(trained.model.input(trained._pixels[rows])), trained._labels[rows])
+    squares = sum(parameter.square().sum() for parameter in module.parameters() if parameter.ndim >= 2)
+    (loss + 0.7 / (2 * 40) * squares).backward()
+    trained.step(0, 1.0)
+    for name, parameter in module.named_parameters():
+        moved = before[name] - trained.module.get_parameter(name).detach()
+        torch.testing.assert_close(moved, parameter.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_a_loss_that_is_not_finite_names_epoch_and_step() -> None:
+    trained = make("mlp", Recipe(optimizer="sgd", batch_size=8))
+    trained.begin_epoch(3)
+    trained.step(0, 1e38)
+    with pytest.raises(DivergedError, match="epoch 3, step 2: the loss is nan"):
+        trained.step(1, 0.1)
+
+
+def test_dropout_is_a_function_of_seed_epoch_and_step_whatever_was_drawn_before() -> None:
+    recipe = Recipe(batch_size=8)
+    one, two = make("mlp", recipe, dropout=0.5), make("mlp", recipe, dropout=0.5)
+    one.step(0, 0.01)
+    torch.rand(100)
+    two.step(0, 0.01)
+    assert bits(one.state()) == bits(two.state())
+
+
+def test_asking_a_model_leaves_its_modes_as_they_were() -> None:
+    trained = make("mlp", Recipe(), dropout=0.5)
+    trained.module.train()
+    trained.module.get_submodule("dropout1").eval()
+    trained.score(images())
+    assert trained.module.training
+    assert not trained.module.get_submodule("dropout1").training
+    assert trained.module.get_submodule("dropout2").training
+
+
+def test_weights_of_another_network_are_refused() -> None:
+    trained = make("mlp", Recipe())
+    arrays = trained.weights()
+    with pytest.raises(SpecError, match=r"1 missing \(fc1.weight\)"):
+        trained.load_weights({name: array for name, array in arrays.items() if name != "fc1.weight"})
+    with pytest.raises(SpecError, match="expected shape"):
+        trained.load_weights({**arrays, "fc1.bias": np.zeros(3, np.float32)})
+
+
+def test_losses_follow_their_formulas() -> None:
+    generator = np.random.default_rng(0)
+    logits, labels = generator.standard_normal((6, 4)), np.array([0, 1, 2, 3, 0, 1])
+    hot = np.eye(4)[labels]
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    s = 1 / (1 + np.exp(-logits))
+    smooth = 0.9 * hot + 0.1 / 4
+    expected = {
+        "cross_entropy": -(smooth * np.log(p)).sum(1).mean(),
+        "mse": ((p - hot) ** 2).mean(),
+        "l1": np.abs(p - hot).mean(),
+        "bce": -(hot * np.log(s) + (1 - hot) * np.log(1 - s)).mean(),
+    }
+    for name, value in expected.items():
+        recipe = Recipe(loss=name, label_smoothing=0.1 if name == "cross_entropy" else 0.0)
+        found = loss_function(recipe)(torch.from_numpy(logits), torch.from_numpy(labels))
+        assert float(found) == pytest.approx(value, rel=1e-12)
