@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def list_(*, json: Json = False) -> None:
-    """The data sets, and whether they are on this machine."""
+    """The data sets of the catalogue."""
     from pellucid.cli.terminal import emit, emit_json
     from pellucid.verbs.data import listing
 

@@ -1,0 +1,75 @@
+"""What our training loop costs beyond the bare forward, backward and step.
+
+    PELLUCID_DATA=... python benchmarks/loop_overhead.py
+
+`lenet5` on MNIST at batch 128, Adam, float32. Ours: `fit`'s steps as a run takes them (order, gather from bytes,
+scaling, totals, finite check, gradient norm, learning rate, progress). Bare: the same module and optimizer on one
+batch of floats that lies ready. In turn, A B A B, 15 repeats of 200 steps each in one process; the medians' ratio with a
+bootstrap interval over the pairs.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from datetime import UTC, datetime
+
+import numpy as np
+import torch
+
+from pellucid import catalog
+from pellucid.datasets._load import load
+from pellucid.engines.engine import engine
+from pellucid.engines.pytorch import trainer as make
+from pellucid.engines.pytorch.trainer import TorchTrainer
+from pellucid.spec import DataSpec, Recipe
+from pellucid.training.fit import Progress, _epoch_steps
+
+BATCH, STEPS, REPEATS = 128, 200, 15
+
+
+def ours(trainer: TorchTrainer, recipe: Recipe) -> float:
+    trainer.begin_epoch(1)
+    start = time.perf_counter()
+    _epoch_steps(trainer, recipe, Progress(), lambda progress: None)
+    trainer.totals()
+    return time.perf_counter() - start
+
+
+def bare(trainer: TorchTrainer) -> float:
+    module, (optimizer,), loss_of = trainer.module, trainer._optimizers, trainer._loss
+    rows = trainer._batches[0]
+    x, labels = trainer.model.input(trainer._pixels[rows]), trainer._labels[rows]
+    module.train()
+    start = time.perf_counter()
+    for _ in range(STEPS):
+        optimizer.zero_grad(set_to_none=True)
+        loss_of(module(x), labels).backward()
+        optimizer.step()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    recipe = Recipe(batch_size=BATCH, epochs=1)
+    splits = load(DataSpec(name="mnist", subset=BATCH * STEPS))
+    network = catalog.load("networks", "lenet5")()
+    with engine("pytorch").threads(None) as threads:
+        print(
+            f"{datetime.now(UTC):%Y-%m-%d} {platform.machine()}, torch {torch.__version__}, {threads} threads, "
+            f"batch {BATCH}, {STEPS} steps, {REPEATS} repeats"
+        )
+        trainer = make(network, splits.train, splits.scaling, recipe, seed=0)
+        ours(trainer, recipe), bare(trainer)
+        pairs = np.array([(ours(trainer, recipe), bare(trainer)) for _ in range(REPEATS)]) / STEPS * 1e3
+    ratio = pairs[:, 0] / pairs[:, 1]
+    generator = np.random.default_rng(0)
+    resampled = np.median(ratio[generator.integers(0, REPEATS, (10_000, REPEATS))], axis=1)
+    low, high = np.percentile(resampled, [2.5, 97.5])
+    print(f"ours {np.median(pairs[:, 0]):.3f} ms a step, bare {np.median(pairs[:, 1]):.3f} ms a step")
+    print(
+        f"overhead {100 * (np.median(ratio) - 1):.1f} % (95 % interval {100 * (low - 1):.1f} to {100 * (high - 1):.1f})"
+    )
+
+
+if __name__ == "__main__":
+    main()
