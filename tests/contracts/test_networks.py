@@ -71,7 +71,7 @@ def test_a_layer_that_does_not_fit_says_where_what_and_what_to_do() -> None:
         trace(catalog.load("networks", "lenet5")(), (8, 8, 1))
     assert str(caught.value) == (
         "lenet5, layer conv2: expects at least 5x5 pixels, receives 4x4x6 (pool1: 4x4x6 from 8x8x6). Use larger "
-        "images (for instance --view resize=28), set padding=1, or a kernel_size below 5."
+        "images (for instance --view resize=28), set padding=1, or a kernel_size of at most 4."
     )
     with pytest.raises(SpecError, match="layer fc1: expects a vector, receives 8x8x1"):
         trace(Network("x", (Dense(3),)), (8, 8, 1))

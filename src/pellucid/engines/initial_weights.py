@@ -77,9 +77,7 @@ def _draw(
     return np.zeros(size) if key == "bias" else gain * _weight(size, how, generator)
 
 
-def _weight(
-    size: Shape, how: str, generator: np.random.Generator, *, recurrent: bool = False
-) -> NDArray[np.floating]:
+def _weight(size: Shape, how: str, generator: np.random.Generator) -> NDArray[np.floating]:
     rows, columns, places = size[0], prod(size[1:]), prod(size[2:])
     if how == "xavier":
         bound = sqrt(6 / (columns + rows * places))

@@ -5,7 +5,8 @@ Adding a layer: one class here and one entry in each engine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
 from math import prod
 from typing import Any, ClassVar
 
@@ -36,20 +37,25 @@ def _image(layer: Layer, shape: Shape) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
+def _not_negative(layer: Layer, **values: float) -> None:
+    for name, value in values.items():
+        if not value >= 0:
+            raise UsageError(f"{layer.kind} layer: expected {name} of 0 or more, found {value}.")
+
+
 def _windowed(layer: Layer, window: Window, shape: Shape) -> tuple[int, int]:
     """Output rows and columns, or the error that the input is too small."""
     height, width, _ = _image(layer, shape)
     rows, columns = window.count(height, width)
     if rows < 1 or columns < 1:
-        missing = max(
-            (k - n - 2 * p + 1) // 2 for n, k, p in zip((height, width), window.size, window.padding, strict=True)
-        )
-        size = max(window.size)
+        axes = list(zip((height, width), window.size, window.padding, strict=True))
+        padding = max(p + max((k - n - 2 * p + 1) // 2, 0) for n, k, p in axes)
         raise ShapeError(
-            f"expects at least {window.size[0] - 2 * window.padding[0]}x{window.size[1] - 2 * window.padding[1]} "
-            f"pixels, receives {shape_text(shape)}",
-            f"Use larger images (for instance --view resize=28), set padding={window.padding[0] + missing}, "
-            f"or a kernel_size below {size}.",
+            f"expects at least {shape_text(tuple(max(k - 2 * p, 1) for _, k, p in axes))} pixels, "
+            f"receives {shape_text(shape)}",
+            f"Use larger images (for instance --view resize=28), set padding={padding}, "
+            f"or a kernel_size of at most {min(n + 2 * p for n, _, p in axes)}"
+            f"{', dilation included' if getattr(layer, 'dilation', 1) != 1 else ''}.",
         )
     return rows, columns
 
@@ -82,7 +88,9 @@ class Conv(Layer):
             stride=min(pair(self.stride)),
             dilation=min(pair(self.dilation)),
         )
-        if isinstance(self.padding, str):
+        if not isinstance(self.padding, str):
+            _not_negative(self, padding=min(pair(self.padding)))
+        else:
             if self.padding not in ("same", "valid"):
                 raise unknown_name("padding", self.padding, ("same", "valid", "a number of pixels"))
             if self.padding == "same" and (
@@ -135,7 +143,9 @@ class _Pool(Layer):
     name: str | None = None
 
     def __post_init__(self) -> None:
-        positive(self, kernel_size=min(pair(self.kernel_size)), stride=min(pair(self.stride or self.kernel_size)))
+        stride = self.kernel_size if self.stride is None else self.stride
+        positive(self, kernel_size=min(pair(self.kernel_size)), stride=min(pair(stride)))
+        _not_negative(self, padding=min(pair(self.padding)))
         if any(2 * p > k for p, k in zip(pair(self.padding), pair(self.kernel_size), strict=True)):
             raise UsageError(
                 f"{self.kind} layer: expected a padding of at most half the kernel_size {self.kernel_size}, "
@@ -197,6 +207,9 @@ class BatchNorm(Layer):
     momentum: float = 0.1
     eps: float = 1e-5
     name: str | None = None
+
+    def __post_init__(self) -> None:
+        _not_negative(self, momentum=self.momentum, eps=self.eps)
 
     def output(self, shape: Shape) -> Shape:
         if len(shape) == 2:
@@ -392,21 +405,45 @@ def layer_to_dict(layer: Layer) -> dict[str, Any]:
     return data
 
 
+#: The types of fields: what each is called, and whether a value from a file is one.
+_TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "int": ("a whole number", lambda value: type(value) is int),
+    "float": ("a number", lambda value: type(value) in (int, float)),
+    "bool": ("true or false", lambda value: type(value) is bool),
+    "str": ("a word", lambda value: type(value) is str),
+    "tuple[int, int]": (
+        "two whole numbers",
+        lambda value: type(value) in (list, tuple) and len(value) == 2 and all(type(item) is int for item in value),
+    ),
+    "tuple[Layer, ...]": (
+        "a list of layers",
+        lambda value: type(value) in (list, tuple) and all(isinstance(item, dict) for item in value),
+    ),
+}
+
+
 def layer_from_dict(data: dict[str, Any]) -> Layer:
-    """The layer that `layer_to_dict` described. Raises UsageError for an unknown kind or field."""
+    """The layer that `layer_to_dict` described.
+
+    Raises UsageError for an unknown kind or field, SpecError for a field that is missing or of another type.
+    """
     values = dict(data)
     kind = values.pop("layer", None)
     if not isinstance(kind, str) or kind not in LAYERS:
         raise unknown_name("layer", str(kind), LAYERS)
-    valid = [item.name for item in fields(LAYERS[kind])]
+    types = {item.name: str(item.type).split(" | ") for item in fields(LAYERS[kind])}
     for key, value in values.items():
-        if key not in valid:
-            raise unknown_name(f"field of a {kind} layer", key, valid)
+        if key not in types:
+            raise unknown_name(f"field of a {kind} layer", key, types)
+        known = [_TYPES[name] for name in types[key] if name in _TYPES]
+        if not any(fits(value) for _, fits in known):
+            expected = " or ".join(words for words, _ in known)
+            raise SpecError(f"{kind} layer, {key}: expected {expected}, found {value!r}.")
         if key in ("body", "shortcut"):
             values[key] = tuple(layer_from_dict(inner) for inner in value)
         elif isinstance(value, list):
             values[key] = tuple(value)
-    try:
-        return LAYERS[kind](**values)
-    except TypeError as error:
-        raise SpecError(f"{kind} layer: a value of another type than expected ({error}). Found {values}.") from None
+    missing = [item.name for item in fields(LAYERS[kind]) if item.default is MISSING and item.name not in values]
+    if missing:
+        raise SpecError(f"{kind} layer: expected a value for {', '.join(missing)}, found none.")
+    return LAYERS[kind](**values)

@@ -16,8 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pellucid.errors import SpecError
-from pellucid.spec.layer import Layer, Window
+from pellucid.spec.layer import Layer, ShapeError, Window
 from pellucid.spec.layers import Residual
 
 
@@ -38,7 +37,10 @@ class Extent:
     def hull(self, other: Extent) -> Extent:
         """The smallest extent that holds both; their strides must agree."""
         if self.stride != other.stride:
-            raise SpecError(f"branches: expected one stride, found {self.stride} and {other.stride} input pixels.")
+            raise ShapeError(
+                f"expects one stride from both branches, receives {self.stride} and {other.stride} input pixels",
+                "Give the shortcut's layers the stride of the body's.",
+            )
         start = min(self.start, other.start)
         return Extent(max(self.start + self.size, other.start + other.size) - start, self.stride, start)
 

@@ -49,9 +49,9 @@ def trace(network: Network, shape: Shape) -> list[LayerTrace]:
     for name, layer in network.named():
         try:
             output = layer.output(shape)
+            field = receptive_field([layer], field)
         except ShapeError as error:
             raise SpecError(f"{network.name}, layer {name}: {error.problem} ({before}). {error.fix}") from None
-        field = receptive_field([layer], field)
         rows.append(
             LayerTrace(
                 name=name,
