@@ -4,7 +4,7 @@
 
 `lenet5` on MNIST at batch 128, Adam, float32. Ours: `fit`'s steps as a run takes them (order, gather from bytes,
 scaling, totals, finite check, gradient norm, learning rate, progress). Bare: the same module and optimizer on one
-batch of floats that lies ready. In turn, A B A B, 15 repeats of 200 steps each in one process; the median ratio
+batch of floats that lies ready. In turn, A B A B, 80 repeats of 50 steps each in one process; the median ratio
 with a bootstrap interval over the pairs.
 """
 
@@ -25,7 +25,7 @@ from pellucid.engines.pytorch.trainer import TorchTrainer
 from pellucid.spec import DataSpec, Recipe
 from pellucid.training.fit import Progress, _epoch_steps
 
-BATCH, STEPS, REPEATS = 128, 200, 15
+BATCH, STEPS, REPEATS = 128, 50, 80
 
 
 def ours(trainer: TorchTrainer, recipe: Recipe) -> float:

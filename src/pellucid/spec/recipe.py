@@ -84,7 +84,8 @@ class Recipe:
                 raise unknown_name(kind, name, valid)
         object.__setattr__(self, "betas", tuple(self.betas))
         for what in ("epochs", "batch_size", "step_size"):
-            _require(what, getattr(self, what), getattr(self, what) >= 1, "a whole number of 1 or more")
+            value = getattr(self, what)
+            _require(what, value, isinstance(value, int) and value >= 1, "a whole number of 1 or more")
         for what in ("lr", "eps", "div_factor", "final_div_factor"):
             _require(what, getattr(self, what), getattr(self, what) > 0, "a number above 0")
         for what in ("l2", "weight_decay", "min_lr", "min_delta", "plateau_patience"):

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid import catalog
 from pellucid.engines.pytorch import trainer
 from pellucid.engines.pytorch.build import build
 from pellucid.engines.pytorch.losses import loss_function
+from pellucid.engines.pytorch.trainer import TorchTrainer
 from pellucid.errors import DivergedError, SpecError
 from pellucid.images import Images, Scaling
-from pellucid.spec import Augmentation, Recipe
+from pellucid.spec import (
+    Activation,
+    Augmentation,
+    BatchNorm,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool,
+    Network,
+    Recipe,
+    Residual,
+)
 from pellucid.spec.recipe import OPTIMIZERS
 
 
@@ -23,9 +39,29 @@ def images(count: int = 40, size: int = 12) -> Images:
     return Images(pixels, np.arange(count, dtype=np.int64) % 3, ("a", "b", "c"))
 
 
-def make(name: str, recipe: Recipe, **options: object):  # type: ignore[no-untyped-def]
+def make(name: str, recipe: Recipe, **options: object) -> TorchTrainer:
     network = catalog.load("networks", name)(input_shape=(12, 12, 1), classes=3, **options)
     return trainer(network, images(), Scaling.unit(1), recipe, seed=5)
+
+
+def convolutional(recipe: Recipe, *, seed: int = 5) -> TorchTrainer:
+    """With everything that keeps a state of its own: convolutions, batch norm, dropout, a residual block."""
+    network = Network(
+        "small",
+        (
+            Conv(6, 3, stride=2),
+            BatchNorm(),
+            Activation("relu"),
+            Residual((Conv(6, 3, padding="same", bias=False), BatchNorm())),
+            MaxPool(2),
+            Dropout(0.3),
+            Flatten(),
+            Dense(9),
+            Dropout(0.5),
+            Dense(3),
+        ),
+    )
+    return trainer(network, images(), Scaling.unit(1), recipe, seed=seed)
 
 
 def bits(arrays: dict[str, np.ndarray]) -> dict[str, bytes]:
@@ -33,20 +69,131 @@ def bits(arrays: dict[str, np.ndarray]) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("name", ["mlp", "row_rnn", "row_lstm", "row_gru"])
+@pytest.mark.parametrize("name", ["convolutional", "row_rnn", "row_lstm", "row_gru"])
 def test_a_state_taken_in_mid_epoch_goes_on_to_the_same_bits(name: str, optimizer: str) -> None:
-    options: dict[str, object] = {"dropout": 0.5} if name == "mlp" else {"hidden_size": 8}
-    recipe = Recipe(optimizer=optimizer, momentum=0.5, batch_size=8, augmentation=Augmentation(shift=1))
-    whole, first, second = (make(name, recipe, **options) for _ in range(3))
-    for index in range(5):
+    changes = Augmentation(shift=1, horizontal_flip=True, brightness=0.2, cutout=2)
+    recipe = Recipe(
+        optimizer=optimizer, momentum=0.5, nesterov=True, batch_size=8, l2=0.1, weight_decay=0.1, augmentation=changes
+    )
+
+    def fresh() -> TorchTrainer:
+        return convolutional(recipe) if name == "convolutional" else make(name, recipe, hidden_size=8)
+
+    whole, first, second = fresh(), fresh(), fresh()
+    for epoch, steps in ((1, 5), (2, 5)):
+        whole.begin_epoch(epoch)
+        for index in range(steps):
+            whole.step(index, 0.01 / epoch)
+    for epoch, steps in ((1, 5), (2, 2)):
+        first.begin_epoch(epoch)
+        for index in range(steps):
+            first.step(index, 0.01 / epoch)
+    taken = first.state()
+    first.step(2, 1.0)  # what was taken is a copy
+    second.load_state(taken)
+    torch.rand(7)
+    for index in range(2, 5):
+        second.step(index, 0.01 / 2)
+    assert bits(second.state()) == bits(whole.state())
+    assert second.totals() == whole.totals()
+
+
+def test_the_totals_so_far_come_back_with_the_state() -> None:
+    first, second = (convolutional(Recipe(batch_size=8)) for _ in range(2))
+    first.begin_epoch(4)
+    for index in range(3):
+        first.step(index, 0.01)
+    second.load_state(first.state())
+    assert second.totals() == first.totals()
+    assert second.totals().images == 24
+
+
+@pytest.mark.parametrize("change", ["seed", "epoch", "step"])
+def test_a_step_differs_by_seed_epoch_and_place(change: str) -> None:
+    recipe = Recipe(batch_size=40, optimizer="sgd", augmentation=Augmentation(shift=1))
+    one, two = convolutional(recipe), convolutional(recipe, seed=6 if change == "seed" else 5)
+    two.load_weights(one.weights())
+    two.begin_epoch(2 if change == "epoch" else 1)
+    for trained in (one, two):  # the same forty images in each step
+        trained._batches = (torch.arange(40), torch.arange(40))
+        trained._losses, trained._right = torch.zeros(2), torch.zeros(2, dtype=torch.int64)
+    one.step(0, 0.01)
+    two.step(1 if change == "step" else 0, 0.01)
+    assert bits(one.weights()) != bits(two.weights())
+
+
+def test_training_leaves_the_users_generator_as_it_was() -> None:
+    trained = convolutional(Recipe(batch_size=8))
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    trained.step(0, 0.01)
+    trained.score(images())
+    assert torch.equal(torch.rand(4), expected)
+    trained.module.register_forward_pre_hook(lambda *_: (_ for _ in ()).throw(ZeroDivisionError))
+    torch.manual_seed(3)
+    with pytest.raises(ZeroDivisionError):
+        trained.step(1, 0.01)
+    assert torch.equal(torch.rand(4), expected)
+
+
+class Drawing(nn.Module):
+    """A stranger's module that draws in ways that no layer of ours does, and holds a single number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.tensor(1.5))
+        self.dense = nn.Linear(144, 3)
+        self.channels = nn.Dropout2d(0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.dropout(self.channels(x), 0.5, self.training)
+        logits: Tensor = self.dense(x.flatten(1) * self.gain)
+        return logits
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "muon"])
+def test_a_strangers_module_goes_on_to_the_same_bits_whatever_it_draws(optimizer: str) -> None:
+    recipe = Recipe(optimizer=optimizer, momentum=0.5, batch_size=8)
+    given = deepcopy(Drawing())
+    whole, first, second = (trainer(deepcopy(given), images(), Scaling.unit(1), recipe, seed=1) for _ in range(3))
+    for index in range(4):
         whole.step(index, 0.01)
     for index in range(2):
         first.step(index, 0.01)
     second.load_state(first.state())
-    for index in range(2, 5):
+    for index in (2, 3):
         second.step(index, 0.01)
     assert bits(second.state()) == bits(whole.state())
-    assert second.totals() == whole.totals()
+
+
+def test_a_frozen_parameter_stays() -> None:
+    module = Drawing()
+    module.dense.weight.requires_grad_(False)
+    before = module.dense.weight.clone()
+    trained = trainer(module, images(), Scaling.unit(1), Recipe(batch_size=8, l2=1.0), seed=1)
+    trained.step(0, 0.1)
+    assert torch.equal(module.dense.weight, before)
+    assert not any(name.startswith("optimizer/dense.weight") for name in trained.state())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_state_taken_on_cuda_goes_on_there(optimizer: str) -> None:
+    recipe = Recipe(optimizer=optimizer, momentum=0.5, batch_size=8)
+    network = catalog.load("networks", "mlp")(input_shape=(12, 12, 1), classes=3, dropout=0.5)
+    whole, first, second = (
+        trainer(network, images(), Scaling.unit(1), recipe, seed=1, device="cuda") for _ in range(3)
+    )
+    for index in range(4):
+        whole.step(index, 0.01)
+    for index in range(2):
+        first.step(index, 0.01)
+    second.load_state(first.state())
+    for index in (2, 3):
+        second.step(index, 0.01)
+    for name, array in whole.state().items():
+        np.testing.assert_allclose(second.state()[name], array, rtol=1e-4, atol=1e-6)
 
 
 def test_totals_are_those_of_the_steps() -> None:
@@ -95,6 +242,17 @@ def test_a_loss_that_is_not_finite_names_epoch_and_step() -> None:
         trained.step(1, 0.1)
 
 
+def test_large_finite_losses_are_no_divergence() -> None:
+    trained = make("mlp", Recipe(optimizer="sgd", batch_size=8))
+    trained._loss = lambda logits, labels: logits.sum() * 0 + 3e38
+    for index in range(2):
+        trained.step(index, 0.0)
+    assert trained.totals().loss == pytest.approx(3e38)
+    trained._loss = lambda logits, labels: logits.sum() * 0 - float("inf")
+    with pytest.raises(DivergedError, match="epoch 1, step 3: the loss is -inf"):
+        trained.step(2, 0.0)
+
+
 def test_dropout_is_a_function_of_seed_epoch_and_step_whatever_was_drawn_before() -> None:
     recipe = Recipe(batch_size=8)
     one, two = make("mlp", recipe, dropout=0.5), make("mlp", recipe, dropout=0.5)
@@ -108,10 +266,13 @@ def test_asking_a_model_leaves_its_modes_as_they_were() -> None:
     trained = make("mlp", Recipe(), dropout=0.5)
     trained.module.train()
     trained.module.get_submodule("dropout1").eval()
+    modes = {name: part.training for name, part in trained.module.named_modules()}
     trained.score(images())
-    assert trained.module.training
-    assert not trained.module.get_submodule("dropout1").training
-    assert trained.module.get_submodule("dropout2").training
+    assert {name: part.training for name, part in trained.module.named_modules()} == modes
+    with pytest.raises(ZeroDivisionError), trained.model.evaluating():
+        assert not any(part.training for part in trained.module.modules())
+        raise ZeroDivisionError
+    assert {name: part.training for name, part in trained.module.named_modules()} == modes
 
 
 def test_weights_of_another_network_are_refused() -> None:

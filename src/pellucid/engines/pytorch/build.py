@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.engines.initial_weights import initial_weights
+from pellucid.errors import SpecError
 from pellucid.spec import layers as spec
 from pellucid.spec import recurrent
 from pellucid.spec.layer import Layer, Shape, pair
@@ -34,12 +35,15 @@ def build(network: Network, shape: Shape, *, seed: int = 0) -> nn.Sequential:
     Raises SpecError where a layer does not fit. The module's `state_dict` has the names and shapes of
     `pellucid.spec.shapes.parameter_shapes`.
     """
-    with torch.device(
-        "meta"
-    ):  # no default initialisation: it would be thrown away, and draw from the global generator
-        module = nn.Sequential(
-            OrderedDict((row.name, _module(row.layer, row.input)) for row in trace(network, shape))
-        )
+    rows = trace(network, shape)
+    try:
+        # no default initialisation: it would be thrown away, and draw from the global generator
+        with torch.device("meta"):
+            module = nn.Sequential(OrderedDict((row.name, _module(row.layer, row.input)) for row in rows))
+    except KeyError as error:  # torch: "attribute 'train' already exists"
+        raise SpecError(
+            f"{network.name}: a layer has a name that torch's modules use: {error.args[0]}. Rename it."
+        ) from None
     weights = {name: torch.from_numpy(array) for name, array in initial_weights(network, shape, seed=seed).items()}
     module.load_state_dict(weights, assign=True)
     for parameter in module.parameters():

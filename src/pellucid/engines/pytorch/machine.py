@@ -27,6 +27,14 @@ def choose_device(wanted: str) -> str:
     return wanted
 
 
+def generator_of(device: torch.device) -> torch.Generator:
+    """The generator that modules on `device` draw from."""
+    if device.type == "cuda":
+        torch.cuda.init()
+        return torch.cuda.default_generators[device.index or 0]
+    return torch.default_generator
+
+
 @contextmanager
 def threads(count: int | None) -> Iterator[int]:
     """Computes with `count` threads (None: as torch has it), denormals flushed to zero; gives the number.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from torch import Tensor, nn
 from pellucid.datasets._batches import apply, draw, permutation
 from pellucid.engines.engine import Arrays, Score, Totals
 from pellucid.engines.pytorch.losses import loss_function
+from pellucid.engines.pytorch.machine import generator_of
 from pellucid.engines.pytorch.model import Model
 from pellucid.engines.pytorch.optimizers import optimizers
 from pellucid.engines.seeds import DROPOUT, mix
@@ -54,7 +57,7 @@ class TorchTrainer:
         self._optimizers = optimizers(recipe, self.module)
         self._parameters = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
         self._penalised = [parameter for parameter in self._parameters if parameter.ndim >= 2]
-        self._draws_masks = any(isinstance(part, nn.Dropout) for part in self.module.modules())
+        self._generator = generator_of(self.model.device)
         self._resident: dict[int, tuple[Images, Tensor, Tensor]] = {}
         self._check_every = 1 if self.model.device.type == "cpu" else CHECK_EVERY
         self.begin_epoch(1)
@@ -77,9 +80,7 @@ class TorchTrainer:
         rows = self._batches[index]
         pixels, labels = self._pixels.index_select(0, rows), self._labels.index_select(0, rows)
         x = self._augmented(pixels, index) if self.recipe.augmentation.active else self.model.input(pixels)
-        if self._draws_masks:
-            torch.manual_seed(mix(self.seed, DROPOUT, self._epoch, index))
-        with self._autocast():
+        with self._own_randomness(index), self._autocast():
             logits = self.module(x)
         logits = logits.float()
         loss = self._loss(logits, labels)
@@ -99,6 +100,16 @@ class TorchTrainer:
         self._done = index + 1
         if self._done % self._check_every == 0:
             self._check(self._done - self._check_every)
+
+    @contextmanager
+    def _own_randomness(self, index: int) -> Iterator[None]:
+        """What the network draws, dropout's masks, is the step's own; the user's generator is left as it was."""
+        before = self._generator.get_state()
+        self._generator.manual_seed(mix(self.seed, DROPOUT, self._epoch, index))
+        try:
+            yield
+        finally:
+            self._generator.set_state(before)
 
     def _autocast(self) -> Any:
         if self.precision == "bf16":
@@ -120,9 +131,12 @@ class TorchTrainer:
 
     def _check(self, first: int) -> None:
         losses = self._losses[first : self._done]
-        if torch.isfinite(losses).all():
+        if math.isfinite(losses.sum().item()):  # a sum is finite only if all are
             return
-        where = first + int((~torch.isfinite(losses)).nonzero()[0])
+        wrong = (~torch.isfinite(losses)).nonzero()
+        if not len(wrong):
+            return  # finite each, though too large to be added up
+        where = first + int(wrong[0])
         raise DivergedError(f"epoch {self._epoch}, step {where + 1}: the loss is {self._losses[where].item()}")
 
     def totals(self) -> Totals:
@@ -193,10 +207,12 @@ class TorchTrainer:
         for path, array in groups["optimizer"].items():
             name, _, key = path.rpartition("/")
             parameter = names[name]
-            value = torch.from_numpy(np.array(array))
-            if value.ndim:
+            value, optimizer = torch.from_numpy(np.array(array)), self._optimizer_of(parameter)
+            if key != "step":
                 value = torch.empty_like(parameter).copy_(value)  # in the parameter's memory format and device
-            self._optimizer_of(parameter).state[parameter][key] = value
+            elif optimizer.defaults.get("fused"):
+                value = value.to(parameter.device)  # fused optimizers count there, the others on the processor
+            optimizer.state[parameter][key] = value
 
     def _optimizer_states(self) -> list[tuple[str, dict[str, Tensor]]]:
         return [
