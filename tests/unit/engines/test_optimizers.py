@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,10 @@ from torch import nn
 from pellucid.engines.pytorch.optimizers import Muon, optimizers, orthogonalised
 from pellucid.spec import Recipe
 
-STEPS, SHAPE = 20, (4, 3, 2, 2)
+STEPS = 20
+#: A vector, a matrix and filters, wide and tall.
+SHAPES = [(7,), (5, 6), (4, 3, 2, 2), (14, 2, 2, 2)]
+SHAPE = SHAPES[2]
 Array = np.ndarray
 State = dict[str, Array]
 
@@ -99,34 +103,52 @@ CASES: list[tuple[Callable[..., Array], dict[str, object]]] = [
 
 
 class Held(nn.Module):
-    """A weight to train and a last matrix, which muon leaves to AdamW."""
+    """Weights to train and a last matrix, which muon leaves to AdamW."""
 
-    def __init__(self, value: Array) -> None:
+    def __init__(self, values: list[Array], kind: torch.dtype) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.from_numpy(value.copy()))
-        self.last = nn.Parameter(torch.zeros(2, 2, dtype=torch.float64))
+        self.weights = nn.ParameterList([torch.tensor(value, dtype=kind) for value in values])
+        self.last = nn.Linear(2, 2, bias=False, dtype=kind)
 
 
+# float32, in which weights are trained, rounds each step by 6e-8 of a weight: 1e-6 of it over 20 steps.
+@pytest.mark.parametrize(
+    ("kind", "layout"),
+    [(torch.float64, torch.contiguous_format), (torch.float32, torch.channels_last)],
+    ids=["double", "single"],
+)
 @pytest.mark.parametrize("decay", [0.0, 0.1], ids=["", "decay"])
 @pytest.mark.parametrize(
     ("formula", "options"), CASES, ids=lambda value: getattr(value, "__name__", None) or str(value)
 )
 def test_twenty_steps_follow_the_formula(
-    formula: Callable[..., Array], options: dict[str, object], decay: float
+    formula: Callable[..., Array],
+    options: dict[str, object],
+    decay: float,
+    kind: torch.dtype,
+    layout: torch.memory_format,
 ) -> None:
     recipe = Recipe(optimizer=formula.__name__, lr=0.01, weight_decay=decay, **options)  # type: ignore[arg-type]
     generator = np.random.default_rng(0)
-    x = generator.standard_normal(SHAPE)
-    held, state = Held(x), {}
-    trained = optimizers(recipe, held)
+    xs = [generator.standard_normal(shape) for shape in SHAPES]
+    held = Held(xs, kind)
+    held.to(memory_format=layout)  # type: ignore[call-overload]
+    trained, states = optimizers(recipe, held), [State() for _ in xs]
     for t in range(1, STEPS + 1):
-        g = generator.standard_normal(SHAPE)
-        held.weight.grad = torch.from_numpy(g.copy())
-        held.last.grad = torch.zeros_like(held.last)
+        rated = replace(recipe, lr=recipe.lr * (1 + t % 3))  # rates change from step to step
+        gs = [generator.standard_normal(shape) for shape in SHAPES]
+        for parameter, g in zip(held.weights, gs, strict=True):
+            parameter.grad = torch.empty_like(parameter).copy_(torch.from_numpy(g))
+        held.last.weight.grad = torch.zeros_like(held.last.weight)
         for optimizer in trained:
+            for group in optimizer.param_groups:
+                group["lr"] = rated.lr
             optimizer.step()
-        x = formula(recipe, x, g, state, t)
-        np.testing.assert_allclose(held.weight.detach().numpy(), x, rtol=1e-6, atol=1e-6)
+        # muon trains matrices alone; vectors are AdamW's
+        rules = [adamw if formula is muon and x.ndim == 1 else formula for x in xs]
+        xs = [rule(rated, x, g, s, t) for rule, x, g, s in zip(rules, xs, gs, states, strict=True)]
+        for parameter, x in zip(held.weights, xs, strict=True):
+            np.testing.assert_allclose(parameter.detach().numpy(), x, rtol=1e-6, atol=1e-6)
 
 
 def test_the_printed_forms_are_not_pytorchs() -> None:

@@ -178,22 +178,22 @@ def test_a_frozen_parameter_stays() -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_state_taken_on_cuda_goes_on_there(optimizer: str) -> None:
-    recipe = Recipe(optimizer=optimizer, momentum=0.5, batch_size=8)
+def test_a_state_taken_on_cuda_goes_on_there() -> None:
     network = catalog.load("networks", "mlp")(input_shape=(12, 12, 1), classes=3, dropout=0.5)
-    whole, first, second = (
-        trainer(network, images(), Scaling.unit(1), recipe, seed=1, device="cuda") for _ in range(3)
-    )
-    for index in range(4):
-        whole.step(index, 0.01)
-    for index in range(2):
-        first.step(index, 0.01)
-    second.load_state(first.state())
-    for index in (2, 3):
-        second.step(index, 0.01)
-    for name, array in whole.state().items():
-        np.testing.assert_allclose(second.state()[name], array, rtol=1e-4, atol=1e-6)
+    for optimizer in OPTIMIZERS:
+        recipe = Recipe(optimizer=optimizer, momentum=0.5, batch_size=8)
+        whole, first, second = (
+            trainer(network, images(), Scaling.unit(1), recipe, seed=1, device="cuda") for _ in range(3)
+        )
+        for index in range(4):
+            whole.step(index, 0.01)
+        for index in range(2):
+            first.step(index, 0.01)
+        second.load_state(first.state())
+        for index in (2, 3):
+            second.step(index, 0.01)
+        for name, array in whole.state().items():
+            np.testing.assert_allclose(second.state()[name], array, rtol=1e-4, atol=1e-6, err_msg=optimizer)
 
 
 def test_totals_are_those_of_the_steps() -> None:
