@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from torch import nn
+from scipy import special, stats
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from pellucid import catalog
 from pellucid.engines.initial_weights import initial_weights
 from pellucid.engines.pytorch.build import build
-from pellucid.spec import GRU, LSTM, RNN, AvgPool, BatchNorm, Conv, Dense, Flatten, MaxPool, Network, Residual, trace
+from pellucid.errors import SpecError
+from pellucid.spec import (
+    GRU,
+    LSTM,
+    RNN,
+    Activation,
+    AvgPool,
+    BatchNorm,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalPool,
+    Layer,
+    MaxPool,
+    Network,
+    Residual,
+    trace,
+)
 from pellucid.spec.layer import ShapeError
+from pellucid.spec.layers import ACTIVATIONS
 from pellucid.spec.shapes import parameter_shapes
 
 NETWORKS = [
@@ -40,6 +64,7 @@ def test_a_network_has_the_parameters_shapes_and_costs_of_its_spec(name: str, sh
         assert counter.get_total_flops() == 2 * 2 * sum(row.multiply_adds for row in trace(network, shape))
 
 
+TORCHS: dict[type[Layer], Any] = {RNN: nn.RNN, LSTM: nn.LSTM, GRU: nn.GRU}
 sizes = st.integers(1, 3)
 
 
@@ -80,11 +105,139 @@ def test_any_window_gives_the_shape_that_torch_gives_or_is_refused_as_torch_refu
     ids=["rnn", "lstm", "gru"],
 )
 def test_a_recurrent_layer_reads_the_rows_of_an_image_as_pytorchs_does(layer: RNN, torchs: nn.Module) -> None:
-    module = build(Network("one", (layer,)), (4, 3, 2))[0]
-    module.load_state_dict({key.removesuffix("_l0"): value for key, value in torchs.state_dict().items()})
+    state = {key.removesuffix("_l0"): value for key, value in torchs.state_dict().items()}
     x = torch.randn(7, 2, 4, 3)
     rows = x.permute(0, 2, 3, 1).reshape(7, 4, 6)
-    torch.testing.assert_close(module(x), torchs(rows)[0][:, -1])
+    theirs = torchs(rows)[0]
+    for sequences, expected in ((False, theirs[:, -1]), (True, theirs)):
+        module = build(Network("one", (replace(layer, return_sequences=sequences),)), (4, 3, 2))[0]
+        module.load_state_dict(state)
+        torch.testing.assert_close(module(x), expected)
+    torch.testing.assert_close(module(rows), theirs)  # a sequence from the layer before
+    gradients = [torch.autograd.grad(net(x_)[..., -1].sum(), x_)[0] for net, x_ in leaves(module, torchs, rows)]
+    torch.testing.assert_close(*gradients)
+
+
+def leaves(ours: nn.Module, torchs: nn.Module, x: Tensor) -> list[tuple[Any, Tensor]]:
+    return [(ours, x.clone().requires_grad_()), (lambda y: torchs(y)[0], x.clone().requires_grad_())]
+
+
+@pytest.mark.parametrize("kernel", [1, 3, (5, 3)])
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_same_padding_is_pytorchs(kernel: int | tuple[int, int], dilation: int) -> None:
+    torchs = nn.Conv2d(2, 3, kernel, padding="same", dilation=dilation)
+    module = build(Network("one", (Conv(3, kernel, padding="same", dilation=dilation),)), (9, 8, 2))
+    module[0].load_state_dict(torchs.state_dict())
+    x = torch.randn(2, 2, 9, 8)
+    torch.testing.assert_close(module(x), torchs(x))
+
+
+@pytest.mark.parametrize("pool", ["avg", "max"])
+def test_global_pooling_is_pytorchs(pool: str) -> None:
+    x = torch.randn(2, 3, 5, 4)
+    torchs = nn.AdaptiveAvgPool2d(1) if pool == "avg" else nn.AdaptiveMaxPool2d(1)
+    torch.testing.assert_close(build(Network("one", (GlobalPool(pool),)), (5, 4, 3))(x), torchs(x).flatten(1))
+
+
+@pytest.mark.parametrize(
+    ("name", "formula"),
+    [
+        ("relu", lambda x: np.maximum(x, 0)),
+        ("leaky_relu", lambda x: np.where(x > 0, x, 0.01 * x)),
+        ("elu", lambda x: np.where(x > 0, x, np.expm1(x))),
+        ("gelu", lambda x: x * 0.5 * (1 + special.erf(x / np.sqrt(2)))),
+        ("silu", lambda x: x / (1 + np.exp(-x))),
+        ("tanh", np.tanh),
+        ("sigmoid", lambda x: 1 / (1 + np.exp(-x))),
+    ],
+)
+def test_an_activation_follows_its_formula(name: str, formula: Callable[[Any], Any]) -> None:
+    x = np.linspace(-4, 4, 41)
+    found = build(Network("one", (Activation(name),)), (1, 1, 1))(torch.from_numpy(x))
+    np.testing.assert_allclose(found.numpy(), formula(x), rtol=1e-12, atol=1e-12)
+
+
+def test_every_activation_is_tested_against_its_formula() -> None:
+    marks = test_an_activation_follows_its_formula.pytestmark  # type: ignore[attr-defined]
+    assert {name for name, _ in marks[0].args[1]} == set(ACTIVATIONS)
+
+
+def test_dense_layers_read_an_image_channel_by_channel_as_flatten_gives_it() -> None:
+    module = build(Network("one", (Flatten(), Dense(4))), (3, 2, 2))
+    weight, bias = (value.detach().numpy() for value in module.get_submodule("fc1").parameters())
+    x = np.random.default_rng(0).standard_normal((5, 2, 3, 2)).astype(np.float32)
+    expected = x.reshape(5, -1) @ weight.T + bias
+    np.testing.assert_allclose(module(torch.from_numpy(x)).detach().numpy(), expected, rtol=1e-5, atol=1e-6)
+    last = torch.from_numpy(x).to(memory_format=torch.channels_last)
+    np.testing.assert_allclose(module(last).detach().numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+small = st.integers(1, 4)
+filters = st.sampled_from([2, 4])
+block = st.recursive(
+    st.one_of(
+        st.builds(Conv, filters, st.sampled_from([1, 3]), padding=st.just("same"), groups=st.integers(1, 2)),
+        st.builds(Conv, filters, small, stride=small, padding=small, bias=st.booleans()),
+        st.builds(MaxPool, st.integers(1, 3), st.one_of(st.none(), small)),
+        st.builds(AvgPool, st.integers(1, 3), st.one_of(st.none(), small)),
+        st.builds(BatchNorm),
+        st.builds(Dropout),
+        st.builds(Activation, st.sampled_from(ACTIVATIONS)),
+    ),
+    lambda inner: st.builds(Residual, st.lists(inner, max_size=3).map(tuple), st.lists(inner, max_size=1).map(tuple)),
+    max_leaves=5,
+)
+end = st.one_of(
+    st.just((Flatten(), Dense(3))),
+    st.just((GlobalPool(), BatchNorm(), Dense(3, bias=False))),
+    st.sampled_from([RNN, LSTM, GRU]).map(lambda kind: (kind(3),)),
+    st.sampled_from([RNN, LSTM, GRU]).map(lambda kind: (kind(3, return_sequences=True), Dropout(), kind(2))),
+    st.just(()),
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(st.lists(block, min_size=1, max_size=4), end)
+def test_any_network_that_its_spec_accepts_has_the_spec_s_arrays_shapes_and_costs(
+    start: list[Layer], rest: tuple[Layer, ...]
+) -> None:
+    network, shape = Network("any", (*start, *rest)), (8, 7, 2)
+    try:
+        rows = trace(network, shape)
+    except SpecError:
+        assume(False)
+    module = build(network, shape)
+    trainable, buffers = parameter_shapes(network, shape)
+    assert {key: tuple(value.shape) for key, value in module.named_parameters()} == trainable
+    assert {key: tuple(value.shape) for key, value in module.named_buffers()} == buffers
+    assert set(initial_weights(network, shape, seed=0)) == set(trainable) | set(buffers)
+    x, total = torch.randn(2, 2, 8, 7), 0
+    for row in rows:
+        with FlopCounterMode(display=False) as counter:
+            x = module.get_submodule(row.name)(x)
+        height_last = (2, row.output[2], *row.output[:2]) if len(row.output) == 3 else (2, *row.output)
+        assert tuple(x.shape) == height_last
+        if not isinstance(row.layer, RNN | LSTM | GRU):  # the counter knows no recurrent layers
+            total += 2 * 2 * row.multiply_adds
+            assert counter.get_total_flops() == 2 * 2 * row.multiply_adds
+        if row.neurons and not isinstance(row.layer, Residual):
+            assert row.neurons == x[0].numel()
+
+
+def test_multiply_adds_of_a_recurrent_layer_are_those_of_its_two_matrices_at_each_step() -> None:
+    for kind, gates in ((RNN, 1), (LSTM, 4), (GRU, 3)):
+        (row,) = trace(Network("one", (kind(5),)), (4, 3, 2))
+        assert row.multiply_adds == 4 * gates * (5 * 6 + 5 * 5)
+
+
+@pytest.mark.parametrize("name", ["train", "forward", "training", "_modules"])
+def test_a_name_that_modules_use_themselves_is_refused(name: str) -> None:
+    for layer in (Conv(1, 3, padding=1, name=name), Residual((Conv(1, 3, padding=1, name=name),))):
+        with pytest.raises(SpecError) as caught:
+            build(Network("net", (layer,)), (8, 8, 1))
+        assert str(caught.value) == (
+            f"net: a layer has a name that torch's modules use: attribute '{name}' already exists. Rename it."
+        )
 
 
 def test_batch_norm_keeps_the_statistics_that_pytorchs_keeps() -> None:
@@ -92,7 +245,8 @@ def test_batch_norm_keeps_the_statistics_that_pytorchs_keeps() -> None:
     for _ in range(3):
         x = torch.randn(5, 3, 4, 4) * 2 + 1
         torch.testing.assert_close(module(x), torchs(x))
-    torch.testing.assert_close(module.state_dict()["0.running_var".replace("0", "bn1")], torchs.running_var)
+    torch.testing.assert_close(module.state_dict()["bn1.running_mean"], torchs.running_mean)
+    torch.testing.assert_close(module.state_dict()["bn1.running_var"], torchs.running_var)
     torch.testing.assert_close(module.eval()(x), torchs.eval()(x))
 
 
@@ -129,16 +283,64 @@ def test_initialisations_have_the_variance_of_their_papers(how: str, variance: f
     assert (arrays["fc1.bias"] == 0).all() == mean_bias
 
 
-def test_the_default_has_pytorchs_bounds() -> None:
-    arrays = initial_weights(Network("a", (Conv(64, 5), Flatten(), Dense(300))), (8, 8, 16), seed=0)
-    for name, theirs in (("conv1", nn.Conv2d(16, 64, 5)), ("fc1", nn.Linear(1024, 300))):
-        for key in ("weight", "bias"):
-            bound = float(getattr(theirs, key).detach().abs().max())
-            assert np.abs(arrays[f"{name}.{key}"]).max() == pytest.approx(bound, rel=0.05)
+@pytest.mark.parametrize(
+    ("layers", "name", "theirs"),
+    [
+        ((Conv(128, 5),), "conv1", nn.Conv2d(16, 128, 5)),
+        ((Conv(128, 5, groups=4),), "conv1", nn.Conv2d(16, 128, 5, groups=4)),
+        ((Flatten(), Dense(300)), "fc1", nn.Linear(8 * 8 * 16, 300)),
+        *(((kind(64),), kind.stem, torchs(8 * 16, 64)) for kind, torchs in TORCHS.items()),
+    ],
+    ids=["conv", "groups", "dense", "rnn", "lstm", "gru"],
+)
+def test_the_default_is_distributed_as_pytorchs(layers: tuple[Layer, ...], name: str, theirs: nn.Module) -> None:
+    arrays = initial_weights(Network("a", layers), (8, 8, 16), seed=0)
+    ours = {key.partition(".")[2]: array.ravel() for key, array in arrays.items()}
+    for key, tensor in theirs.named_parameters():
+        array, values = ours[key.removesuffix("_l0")], tensor.detach().numpy().ravel()
+        assert array.size == values.size
+        assert stats.ks_2samp(array, values).pvalue > 1e-4
+        assert np.abs(array).max() == pytest.approx(np.abs(values).max(), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("how", "theirs"), [("xavier", nn.init.xavier_uniform_), ("kaiming", nn.init.kaiming_normal_)]
+)
+def test_named_initialisations_of_filters_are_distributed_as_pytorchs(how: str, theirs: Any) -> None:
+    arrays = initial_weights(Network("a", (Conv(64, 5),), how), (8, 8, 16), seed=0)
+    values = theirs(torch.empty(64, 16, 5, 5), **({"nonlinearity": "relu"} if how == "kaiming" else {})).numpy()
+    assert stats.ks_2samp(arrays["conv1.weight"].ravel(), values.ravel()).pvalue > 1e-4
+    assert arrays["conv1.weight"].std() == pytest.approx(values.std(), rel=0.02)
+
+
+def test_recurrent_weights_are_drawn_gate_by_gate() -> None:
+    network = Network("a", (LSTM(64),), "xavier")
+    arrays = initial_weights(network, (4, 8, 4), seed=0)
+    for gate in np.split(arrays["lstm1.weight_ih"], 4):
+        assert np.abs(gate).max() == pytest.approx(np.sqrt(6 / (64 + 32)), rel=0.02)
+    for gate in np.split(arrays["lstm1.weight_hh"], 4):
+        assert np.abs(gate).max() == pytest.approx(np.sqrt(6 / (64 + 64)), rel=0.02)
+    assert not arrays["lstm1.bias_ih"].any()
+
+
+def test_batch_norm_begins_as_the_identity() -> None:
+    arrays = initial_weights(Network("a", (BatchNorm(),), "kaiming"), (4, 4, 3), seed=0)
+    assert {name: set(array.tolist()) for name, array in arrays.items()} == {
+        "bn1.weight": {1.0},
+        "bn1.bias": {0.0},
+        "bn1.running_mean": {0.0},
+        "bn1.running_var": {1.0},
+    }
 
 
 def test_orthogonal_weights_are_orthogonal() -> None:
     arrays = initial_weights(Network("a", (GRU(16), Dense(40)), "orthogonal"), (4, 8, 1), seed=0)
     for gate in arrays["gru1.weight_hh"].reshape(3, 16, 16):
         np.testing.assert_allclose(gate @ gate.T, np.eye(16), atol=1e-5)
+    for gate in arrays["gru1.weight_ih"].reshape(3, 16, 8):
+        assert np.abs(gate).max() == pytest.approx(np.sqrt(6 / (16 + 8)), rel=0.05)
+    wide = initial_weights(Network("a", (Conv(6, 3),), "orthogonal"), (8, 8, 2), seed=0)["conv1.weight"].reshape(
+        6, -1
+    )
+    np.testing.assert_allclose(wide @ wide.T, 2 * np.eye(6), atol=1e-5)
     np.testing.assert_allclose(arrays["fc1.weight"].T @ arrays["fc1.weight"], 2 * np.eye(16), atol=1e-5)
