@@ -1,56 +1,394 @@
-"""The documents say what the code does."""
+"""The documents say what the code does: names, numbers, options, files and keys, and every example runs."""
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from dataclasses import MISSING, fields
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import typer
 
 from pellucid import catalog, errors
-from pellucid.verbs.options import option_fields
+from pellucid.cli.app import app
+from pellucid.spec import Network, Recipe, trace
+from pellucid.spec.layers import ACTIVATIONS, LAYERS
+from pellucid.spec.network import INITIALISATIONS
+from pellucid.spec.recipe import OPTIMIZERS, SCHEDULES
+from pellucid.spec.shapes import check
+from pellucid.verbs.networks import network, shape_from_text
+from pellucid.verbs.options import option_fields, request
+from pellucid.verbs.run import Run
 
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(DOCS.rglob("*.md"))
 PAGES = {"networks": "networks.md", "datasets": "data.md", "views": "data.md", "recipes": "command-line.md"}
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def section(path: Path, title: str) -> str:
+    """What stands under a heading of the second level."""
+    return text(path).partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def rows(page: str) -> list[list[str]]:
+    """The cells of every table row."""
+    return [
+        [cell.strip() for cell in line.strip("|").split(" | ")] for line in page.splitlines() if line.startswith("| ")
+    ]
+
+
+def row(page: str, name: str) -> str:
+    """The table rows that begin with `name`, in code, without it."""
+    found = [" | ".join(cells[1:]).removesuffix(" |") for cells in rows(page) if f"`{name}`" in cells[0].split(", ")]
+    assert found, f"no row for {name}"
+    return "\n".join(found)
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    """Fenced blocks of a language; "" for what is typed in a shell."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", text(path), re.DOTALL | re.MULTILINE)
+    return [block for word, block in found if word == language]
+
+
+def walk(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if not hasattr(command, "commands"):
+        yield words, command
+        return
+    for name, inner in command.commands.items():
+        yield from walk(inner, (*words, name))
+
+
+#: Every command by its words, such as ("data", "show").
+COMMANDS = dict(walk(typer.main.get_command(app)))
+TARGETS = re.findall(r"^([a-z-]+):", text(ROOT / "Makefile"), re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    from pellucid.verbs.train import train
+
+    return train("mlp", "digits", epochs=2, precision="fp32", runs=tmp_path_factory.mktemp("runs"))
+
+
+# --- names and numbers
 
 
 @pytest.mark.parametrize("folder", PAGES)
-def test_every_starred_name_stands_in_its_page(folder: str) -> None:
-    page = (ROOT / "docs" / PAGES[folder]).read_text(encoding="utf-8")
-    assert [name for name in catalog.names(folder) if f"`{name}`" not in page] == []
+def test_every_starred_name_stands_in_its_page_with_its_summary(folder: str) -> None:
+    page = text(DOCS / PAGES[folder])
+    for name in catalog.names(folder):
+        assert catalog.summary(folder, name) in row(page, name), name
 
 
-def test_every_option_is_documented() -> None:
-    page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
-    words = {"views": "view"}
-    missing = [name for name in option_fields() if f"`--{words.get(name, name).replace('_', '-')}`" not in page]
-    assert missing == []
+def test_every_chart_stands_in_the_architecture() -> None:
+    page = section(DOCS / "architecture.md", "Displays")
+    assert {cells[0].strip("`") for cells in rows(page)[1:]} == set(catalog.names("charts"))
 
 
-def test_every_exit_code_is_documented() -> None:
-    page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
-    codes = {value.exit_code for value in vars(errors).values() if hasattr(value, "exit_code")}
-    assert codes == {int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)} - {0}
+@pytest.mark.parametrize("path", [ROOT / "README.md", DOCS / "networks.md"], ids=lambda path: path.name)
+def test_parameter_counts_of_networks_are_those_of_the_code(path: Path) -> None:
+    found = {
+        cells[0].strip("`"): (cells[-2], cells[-1].strip(" |"))
+        for cells in rows(text(path))
+        if re.fullmatch(r"\d+x\d+x\d", cells[-2])
+    }
+    assert set(found) == set(catalog.names("networks"))
+    for name, (shape, parameters) in found.items():
+        layers = trace(network(name, input_shape=shape_from_text(shape)), shape_from_text(shape))
+        assert f"{sum(layer.trainable + layer.not_trainable for layer in layers):,}" == parameters, name
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_between_documents_resolve(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8")):
-        assert target.startswith("http") or (document.parent / target).exists(), target
+def test_every_option_of_a_network_is_documented_with_its_default() -> None:
+    page = section(DOCS / "networks.md", "Options of a network")
+    documented = {cells[0].strip("`"): cells[1].strip(" |") for cells in rows(page)[1:]}
+    expected = {}
+    for name in catalog.names("networks"):
+        defaults = catalog.load("networks", name).__kwdefaults__ or {}
+        options = {key: value for key, value in defaults.items() if key not in ("input_shape", "classes")}
+        if options:
+            expected[name] = ", ".join(f"`{key}` [{value}]" for key, value in options.items())
+    assert documented == expected
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("kind", LAYERS)
+def test_every_field_of_a_layer_is_documented_with_its_default(kind: str) -> None:
+    documented = row(section(DOCS / "networks.md", "Layers"), kind)
+    for item in fields(LAYERS[kind]):
+        if item.name == "name":
+            continue
+        assert f"`{item.name}`" in documented
+        if item.default not in (MISSING, None, ()):
+            assert f"`{item.name}` [{json.dumps(item.default)}]" in documented
+
+
+def test_activations_and_initialisations_are_documented() -> None:
+    page = DOCS / "networks.md"
+    assert all(name in row(section(page, "Layers"), "activation") for name in ACTIVATIONS)
+    assert [cells[0].strip("`") for cells in rows(section(page, "First weights"))[1:]] == list(INITIALISATIONS)
+
+
+@pytest.mark.parametrize(("title", "names"), [("Optimizers", OPTIMIZERS), ("Schedules", SCHEDULES)])
+def test_optimizers_and_schedules_are_documented_in_their_order(title: str, names: tuple[str, ...]) -> None:
+    page = section(DOCS / "command-line.md", title)
+    assert [cells[0].strip("`") for cells in rows(page)[1:]] == list(names)
+
+
+def test_the_error_that_the_docs_quote_is_the_one_that_is_raised() -> None:
+    quoted = " ".join(re.findall(r"^> (.*)", text(DOCS / "networks.md"), re.MULTILINE))
+    with pytest.raises(errors.SpecError) as raised:
+        check(network("lenet5", input_shape=(8, 8, 1)), (8, 8, 1), 10)
+    assert str(raised.value) == quoted
+
+
+# --- the command line
+
+
+@pytest.mark.parametrize("name", option_fields())
+def test_every_field_of_a_run_is_documented_with_its_meaning_and_default(name: str) -> None:
+    item = option_fields()[name][1]
+    expected = item.metadata["help"]
+    if isinstance(item.default, tuple) and item.default:
+        expected += f" [{' '.join(map(str, item.default))}]"
+    elif isinstance(item.default, (str, int, float)) and item.default is not False:
+        expected += f" [{item.default}]"
+    word = "view" if name == "views" else name.replace("_", "-")
+    assert row(section(DOCS / "command-line.md", "Fields of a run"), f"--{word}") == expected
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_option_of_a_command_is_documented(words: tuple[str, ...]) -> None:
+    page = text(DOCS / "command-line.md")
+    options = [word for option in COMMANDS[words].params for word in option.opts if word.startswith("-")]
+    assert [word for word in options if f"`{word}`" not in page] == []
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_is_documented(words: tuple[str, ...]) -> None:
+    assert f"`pellucid {' '.join(words)}" in text(DOCS / "command-line.md")
+
+
+def test_every_exit_code_is_documented_beside_its_errors() -> None:
+    page = section(DOCS / "command-line.md", "Exit codes")
+    documented = {
+        name: int(cells[0]) for cells in rows(page)[1:] for name in re.findall(r"`(\w+)`", " ".join(cells[1:2]))
+    }
+    raised = {name: value.exit_code for name, value in vars(errors).items() if hasattr(value, "exit_code")}
+    assert documented == raised
+
+
+def test_every_variable_of_the_environment_is_documented() -> None:
+    code = "\n".join(map(text, (ROOT / "src").rglob("*.py")))
+    used = set(re.findall(r"\bPELLUCID_[A-Z]+\b", code))
+    assert used == {cells[0].strip("`") for cells in rows(text(DOCS / "command-line.md")) if "PELLUCID" in cells[0]}
+
+
+@each_document
+def test_shell_examples_name_commands_and_options_that_exist(document: Path) -> None:
+    for line in "".join(blocks(document, "")).splitlines():
+        words = shlex.split(line, comments=True)
+        if words[:1] == ["make"]:
+            assert words[1] in TARGETS
+        elif words[:1] == ["pellucid"]:
+            (name,) = (name for name in COMMANDS if tuple(words[1 : 1 + len(name)]) == name)
+            # parsed as the command line does: an unknown option, a missing word or a wrong type is an error
+            COMMANDS[name].make_context(" ".join(name), words[1 + len(name) :])
+
+
+@each_document
+def test_commands_named_in_sentences_exist(document: Path) -> None:
+    groups = {words[0] for words in COMMANDS if len(words) == 2}
+    for tool, first, second in re.findall(r"`(pellucid|make) ([a-z-]+)(?: ([a-z]+))?", text(document)):
+        if tool == "make":
+            assert first in TARGETS
+        elif not first.startswith("-"):
+            assert ((first, second) if first in groups else (first,)) in COMMANDS
+
+
+def test_what_json_gives_is_documented(run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    page = section(DOCS / "command-line.md", "What --json gives")
+    documented = {command: cells[1] for cells in rows(page)[1:] for command in cells[0].split(", ")}
+    documented["train"] += section(DOCS / "runs.md", "result.json")  # to which its row points
+    picture = str(tmp_path / "digits.png")
+    runs = ["--runs", str(run.path.parent)]
+    train = ["mlp", "digits", "--precision", "fp32", "--no-pictures", "--quiet", *runs]
+    calls = {
+        "data show": ["digits", "--save", picture],
+        "train": [*train, "--epochs", "1"],
+        "evaluate": [run.id, *runs],
+        "predict": [run.id, picture, *runs],
+        "doctor": ["digits"],
+        "data list": [],
+        "networks list": [],
+        "networks show": ["mlp"],
+        "recipes list": [],
+        "runs list": runs,
+        "runs show": [run.id, *runs],
+        "runs diff": [run.id, "last", *runs],
+    }
+    assert calls.keys() == documented.keys() == {" ".join(words) for words in COMMANDS if takes_json(words)}
+    for command, words in calls.items():
+        app([*command.split(), *words, "--json"], standalone_mode=False)
+        found = json.loads(capsys.readouterr().out)
+        for entry in (found, *found.get("predictions", [])) if isinstance(found, dict) else found[:1]:
+            assert [key for key in entry if f"`{key}`" not in documented[command]] == [], command
+
+
+def takes_json(words: tuple[str, ...]) -> bool:
+    return any("--json" in option.opts for option in COMMANDS[words].params)
+
+
+# --- files of a run
+
+
+def test_every_file_of_a_run_is_documented(run: Run) -> None:
+    page = text(DOCS / "runs.md").partition("\n## ")[0]
+    for path in run.path.rglob("*"):
+        name = re.sub(r"state-\d+", "state-STEP", path.name)
+        assert f"`{name}`" in page or f"`{name}/`" in page, name
+
+
+def test_every_key_of_a_runs_files_is_documented(run: Run) -> None:
+    folder = run.folder
+    for name, found in {
+        "run.json": {**folder.manifest, **folder.manifest["spec"], **folder.manifest["environment"]},
+        "metrics.jsonl": folder.metrics()[0],
+        "timings.jsonl": folder.timings()[0],
+        "events.jsonl": folder.events()[0],
+        "result.json": folder.result() or {},
+    }.items():
+        page = section(DOCS / "runs.md", name)
+        assert [key for key in found if f"`{key}`" not in page] == [], name
+    assert set(folder.predictions() or {}) == {"logits", "labels"}
+
+
+# --- examples
+
+
+@each_document
 def test_python_examples_compile(document: Path) -> None:
-    for block in re.findall(r"```python\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL):
+    for block in blocks(document, "python"):
         compile(block, document.name, "exec")
 
 
-def test_every_cited_key_is_in_the_bibliography_and_every_entry_is_cited() -> None:
-    keys = set(
-        re.findall(r"^@\w+\{(\w+),", (ROOT / "docs" / "bibliography.bib").read_text(encoding="utf-8"), re.MULTILINE)
-    )
-    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
-    cited = set(re.findall(r"\b([a-z]+(?:19|20)\d\d)\b", code))
-    assert cited - keys == set()
-    assert keys - cited == set()
+def test_python_examples_run_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PELLUCID_RUNS", raising=False)
+    for document in (ROOT / "README.md", *sorted(DOCS.glob("*.md"))):
+        for block in blocks(document, "python"):
+            exec(compile(block, document.name, "exec"), {})
+            assert capsys.readouterr().out, f"{document.name}: an example that shows nothing"
+
+
+def test_examples_of_additions_do_what_their_folders_ask_for() -> None:
+    from pellucid.datasets._splits import split
+    from pellucid.images import Scaling, Splits
+
+    defined: dict[str, Any] = {}
+    for block in blocks(ROOT / "CONTRIBUTING.md", "python"):
+        exec(block, defined)
+    dataset = defined["two_tones"](size=12)
+    splits = Splits(*split(dataset, seed=0), Scaling.unit(1))
+    assert [len(images) for _, images in splits] == [160, 20, 20]
+    assert trace(defined["tiny"](input_shape=(12, 12, 1), classes=2), (12, 12, 1))[-1].output == (2,)
+    assert isinstance(defined["slow"](), Recipe)
+    assert b"<svg" in defined["confidences"](np.eye(3)).render("svg")
+    turned = defined["upside_down"](splits).train.pixels
+    assert np.array_equal(turned, np.rot90(splits.train.pixels, 2, axes=(1, 2)))
+    named = re.findall(r"`src/pellucid/(\w+)/(\w+)\.py`", text(ROOT / "CONTRIBUTING.md"))
+    assert {folder for folder, _ in named} == {"datasets", "networks", "recipes", "charts", "views"}
+    assert all(name in defined for _, name in named)
+
+
+def test_the_toml_examples_are_read_as_they_say(tmp_path: Path) -> None:
+    (config,) = blocks(DOCS / "command-line.md", "toml")
+    path = tmp_path / "config.toml"
+    path.write_text(config, encoding="utf-8")
+    asked = request(config=path, options={})
+    assert (asked.network, asked.data.name, asked.data.subset) == ("lenet5", "mnist", 10_000)
+    assert (asked.recipe.schedule, asked.recipe.lr, asked.recipe.augmentation.shift) == ("one_cycle", 0.01, 2)
+    assert (asked.rest["seed"], asked.network_options) == (1, {"activation": "tanh"})
+    (layers,) = blocks(DOCS / "networks.md", "toml")
+    own = Network.from_dict(tomllib.loads(layers))
+    check(own, (28, 28, 1), 10)
+    assert [name for name, _ in own.named()] == ["conv1", "relu1", "res1", "global_pool1", "fc1"]
+
+
+# --- between documents
+
+
+def anchors(path: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.*)", text(path), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@each_document
+def test_links_between_documents_resolve(document: Path) -> None:
+    for target, _, anchor in re.findall(r"\]\(([^)#]*)(#?)([^)]*)\)", text(document)):
+        if not target.startswith("http"):
+            path = document.parent / target if target else document
+            assert path.exists(), target
+            assert not anchor or anchor in anchors(path), f"{target}#{anchor}"
+
+
+def test_every_page_is_listed() -> None:
+    assert all(f"docs/{path.name}" in text(ROOT / "README.md") for path in DOCS.glob("*.md"))
+    listed = text(DOCS / "decisions" / "README.md")
+    assert all(path.name in listed for path in (DOCS / "decisions").glob("[!R]*.md"))
+
+
+def test_the_floors_are_those_of_the_contract() -> None:
+    contracts = tomllib.loads(text(ROOT / "pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    (floors,) = (contract["layers"] for contract in contracts if contract["id"] == "floors")
+    page = section(DOCS / "architecture.md", "Floors")
+    documented = [re.findall(r"`(\w+)`", cells[0]) for cells in rows(page)[1:]]
+    assert documented == [floor.split(" | ") for floor in floors]
+    starred = set(re.findall(r"`(\w+)` \*", page))
+    assert starred == {folder for folder in catalog.FOLDERS if (ROOT / "src" / "pellucid" / folder).is_dir()}
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads(text(ROOT / "pyproject.toml"))["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["tensorboard"]]
+    names = {re.match(r"[\w.-]+", entry).group().lower() for entry in asked}  # type: ignore[union-attr]
+    listed = {
+        name.removesuffix(" (extra)").lower()
+        for cells in rows(section(DOCS / "architecture.md", "Parts, and why"))[1:]
+        for name in cells[0].split(", ")
+    }
+    assert listed == names
+
+
+def test_every_source_is_in_the_bibliography_and_every_entry_is_cited() -> None:
+    keys = re.findall(r"^@\w+\{(\w+),", text(DOCS / "bibliography.bib"), re.MULTILINE)
+    assert keys == sorted(set(keys))
+    code = "\n".join(text(path) for folder in ("src", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
+    cited = set(re.findall(r"\b[a-z]+(?:19|20)\d\d\b", code + "\n".join(map(text, DOCUMENTS))))
+    # "Glorot and Bengio 2010" cites glorot2010
+    prose = r"\b([A-Z][A-Za-z]+)(?:, [A-Z][A-Za-z]+)*(?: and [A-Z][A-Za-z]+| et al\.)? ((?:19|20)\d\d)\b"
+    cited |= {f"{author.lower()}{year}" for author, year in re.findall(prose, code)}
+    assert cited == set(keys)
+
+
+def test_every_entry_of_the_bibliography_says_who_what_where_and_when() -> None:
+    where = ("journal", "booktitle", "howpublished", "institution", "note", "url")
+    for key, entry in re.findall(
+        r"^@\w+\{(\w+),\n(.*?)^\}", text(DOCS / "bibliography.bib"), re.DOTALL | re.MULTILINE
+    ):
+        found = dict(re.findall(r"^  (\w+) = \{(.*)\},$", entry, re.MULTILINE))
+        assert {"author", "title", "year"} <= found.keys(), key
+        assert any(field in found for field in where), key
+        assert key == re.sub(r"\W", "", found["author"].partition(",")[0]).lower() + found["year"]

@@ -14,6 +14,7 @@ from pellucid.engines.pytorch import trainer
 from pellucid.errors import SpecError, UsageError
 from pellucid.images import Images, Scaling
 from pellucid.spec import DataSpec, Dense, Network, Recipe, RunSpec, trace
+from pellucid.spec.shapes import check
 
 SOURCE = Path(pellucid.__file__).parent
 
@@ -37,8 +38,19 @@ def test_every_entry_is_one_public_function_that_returns_data(folder: str, kind:
         ]
         assert public == [name]
         assert all(p.kind is p.KEYWORD_ONLY for p in inspect.signature(function).parameters.values())
-        assert catalog.summary(folder, name)
+        assert 10 < len(catalog.summary(folder, name)) <= 118
+        assert (function.__doc__ or "").startswith(catalog.summary(folder, name))
         assert isinstance(function(), kind)
+
+
+@pytest.mark.parametrize("name", catalog.names("networks"))
+@pytest.mark.parametrize(("shape", "classes"), [((28, 28, 1), 10), ((32, 32, 3), 10), ((64, 48, 3), 2)])
+def test_a_network_fits_the_images_and_classes_it_is_made_for(
+    name: str, shape: tuple[int, int, int], classes: int
+) -> None:
+    network = catalog.load("networks", name)(input_shape=shape, classes=classes)
+    assert network.name == name
+    assert check(network, shape, classes)[-1].output == (classes,)
 
 
 @pytest.mark.parametrize("name", catalog.names("networks"))

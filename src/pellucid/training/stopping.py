@@ -9,12 +9,17 @@ from pellucid.training.record import EpochRecord
 
 
 def improvements(recipe: Recipe, records: Sequence[EpochRecord]) -> Iterator[bool]:
-    """For each epoch, whether the monitored metric became better than ever by more than min_delta."""
+    """For each epoch, whether the monitored metric became better than ever by more than min_delta.
+
+    Epochs that have no value of it, for want of validation images, are passed over: nothing is known of them.
+    """
     sign = 1 if higher_is_better(recipe.monitor) else -1
     best: float | None = None
     for record in records:
         value = record.metric(recipe.monitor)
-        improved = value is not None and (best is None or sign * (value - best) > recipe.min_delta)
+        if value is None:
+            continue
+        improved = best is None or sign * (value - best) > recipe.min_delta
         if improved:
             best = value
         yield improved

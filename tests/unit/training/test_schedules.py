@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from torch.optim import lr_scheduler
 
 from pellucid.spec import Recipe
+from pellucid.spec.recipe import SCHEDULES
 from pellucid.training.record import EpochRecord
 from pellucid.training.schedules import learning_rate
 from pellucid.training.stopping import best_epoch, stop_reason
@@ -65,6 +68,76 @@ def test_plateau_is_pytorchs() -> None:
         records.append(record(epoch, accuracy))
         scheduler.step(accuracy)
         assert learning_rate(recipe, epoch * STEPS, STEPS, records) == pytest.approx(optimizer.param_groups[0]["lr"])
+
+
+def test_plateau_watches_a_loss_fall() -> None:
+    recipe = Recipe(lr=0.5, schedule="plateau", monitor="validation_loss", plateau_patience=0, min_delta=0.05)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
+    scheduler = lr_scheduler.ReduceLROnPlateau(optimizer, "min", 0.1, 0, threshold=0.05, threshold_mode="abs")
+    records: list[EpochRecord] = []
+    for epoch, loss in enumerate([1.0, 0.9, 0.88, 0.84, 0.7, 2.0], 1):
+        records.append(record(epoch, 0.5, loss))
+        scheduler.step(loss)
+        assert learning_rate(recipe, epoch * STEPS, STEPS, records) == pytest.approx(optimizer.param_groups[0]["lr"])
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of")
+@given(st.integers(2, 40), st.floats(0.05, 0.95), st.floats(1.5, 50), st.floats(1.5, 1e4))
+def test_one_cycle_is_pytorchs_for_any_length(steps: int, start: float, div: float, final: float) -> None:
+    # PyTorch's rise ends before its first step where there are too few; ours is then at the top at once
+    assume(start * steps > 1.01 and start * steps < steps - 0.01)
+    recipe = Recipe(lr=0.5, epochs=1, schedule="one_cycle", pct_start=start, div_factor=div, final_div_factor=final)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
+    scheduler = lr_scheduler.OneCycleLR(
+        optimizer, 0.5, steps, pct_start=start, div_factor=div, final_div_factor=final, cycle_momentum=False
+    )
+    optimizer.step()
+    for step in range(steps):
+        assert learning_rate(recipe, step, steps, []) == pytest.approx(scheduler.get_last_lr()[0], rel=1e-6)
+        if step < steps - 1:
+            scheduler.step()
+
+
+@given(st.sampled_from(SCHEDULES), st.integers(1, 6), st.integers(1, 6), st.floats(0.01, 0.99), st.floats(1e-5, 1.0))
+def test_any_schedule_stays_positive_and_below_the_recipes_rate(
+    schedule: str, epochs: int, steps: int, start: float, lr: float
+) -> None:
+    recipe = Recipe(lr=lr, epochs=epochs, schedule=schedule, pct_start=start, min_lr=lr / 100)
+    records = [record(epoch, 0.5) for epoch in range(1, epochs)]
+    for step in range(epochs * steps):
+        rate = learning_rate(recipe, step, steps, records[: step // steps])
+        assert 0 < rate <= lr * (1 + 1e-12)
+
+
+def test_the_last_step_of_one_cycle_and_the_first_of_cosine_are_at_their_ends() -> None:
+    one = Recipe(lr=0.5, epochs=2, schedule="one_cycle", div_factor=10.0, final_div_factor=100.0)
+    assert learning_rate(one, 0, STEPS, []) == pytest.approx(0.05)
+    assert learning_rate(one, 2 * STEPS - 1, STEPS, []) == pytest.approx(0.0005)
+    assert learning_rate(Recipe(lr=0.5, schedule="cosine"), 0, STEPS, []) == 0.5
+
+
+def test_without_validation_images_nothing_is_known_to_have_stalled() -> None:
+    records = [record(epoch, None) for epoch in range(1, 5)]
+    assert stop_reason(Recipe(patience=2, epochs=9), records, 0.0) is None
+    plateau = Recipe(lr=0.5, schedule="plateau", plateau_patience=0)
+    assert learning_rate(plateau, 4 * STEPS, STEPS, records) == 0.5
+    assert stop_reason(Recipe(stop_at=0.5, epochs=9), records, 0.0) is None
+
+
+def test_early_stopping_can_watch_a_loss_and_counts_anew_after_an_improvement() -> None:
+    recipe = Recipe(patience=2, monitor="validation_loss", epochs=20)
+    losses = [1.0, 1.1, 0.9, 0.9, 0.8, 0.8, 0.85]
+    reasons = [
+        stop_reason(recipe, [record(epoch, 0.5, loss) for epoch, loss in enumerate(losses[:n], 1)], 0.0)
+        for n in range(len(losses) + 1)
+    ]
+    assert reasons == [None] * 7 + ["validation_loss did not improve for 2 epochs (patience 2)"]
+
+
+def test_a_change_of_exactly_min_delta_is_no_improvement() -> None:
+    recipe = Recipe(patience=1, min_delta=0.25, epochs=20)
+    assert stop_reason(recipe, [record(1, 0.25), record(2, 0.5)], 0.0) is not None
+    assert stop_reason(recipe, [record(1, 0.25), record(2, 0.51)], 0.0) is None
 
 
 def test_early_stopping_waits_for_patience_epochs_without_improvement_by_min_delta() -> None:
