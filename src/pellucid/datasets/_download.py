@@ -43,37 +43,50 @@ class _CutError(Exception):
 def fetch(published: Published, *, folder: Path) -> Path:
     """Downloads the file into `folder` from the first mirror that has it. Returns its path.
 
-    Raises DataError, with what each mirror answered, if none has it, and at once if it cannot be written.
+    Of several processes that ask at once one downloads, the others wait for it. Raises DataError, with what each
+    mirror answered, if none has it, and at once if it cannot be written.
     """
+    from filelock import FileLock
+
+    by_hand = f"Or put the file in place yourself: PELLUCID_DATA=DIR with DIR/{folder.name}/{published.name}."
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f".{published.name}.lock"):
+            path, answers = _from_mirrors(published, folder)
+    except OSError as error:
+        raise DataError(
+            f"{folder}: expected to write {published.name} ({published.size:,} bytes) there, found "
+            f"{error.strerror or error}. Make room or set another cache folder (XDG_CACHE_HOME). {by_hand}"
+        ) from None
+    if path is None:
+        raise DataError(
+            f"{published.name}: expected it at one of {len(published.mirrors)} mirrors, found it at none "
+            f"({'; '.join(answers)}). Check the connection and try again. {by_hand}"
+        )
+    return path
+
+
+def _from_mirrors(published: Published, folder: Path) -> tuple[Path | None, list[str]]:
+    """The file's path, or None, and what the mirrors answered that do not have it."""
     import pooch
 
     pooch.get_logger().setLevel(logging.WARNING)
-    by_hand = f"Or put the file in place yourself: PELLUCID_DATA=DIR with DIR/{folder.name}/{published.name}."
     download = _Download(published, folder / f"{published.name}.part")
-    answers = []
+    answers: list[str] = []
     for mirror in published.mirrors:
         url = mirror + published.name
         for resumed in (download.part.exists(), False):
             try:
-                folder.mkdir(parents=True, exist_ok=True)
                 sha256 = f"sha256:{published.sha256}"
-                return Path(pooch.retrieve(url, sha256, published.name, folder, downloader=download))
+                return Path(pooch.retrieve(url, sha256, published.name, folder, downloader=download)), answers
             except (_RefusedError, _CutError) as problem:
                 answers.append(f"{url}: {problem}")
             except ValueError:  # pooch's word for a wrong checksum; it has removed the file
                 answers.append(f"{url}: other bytes than published (wrong SHA-256)")
                 if resumed:  # what was there before may be to blame: once more, from the start
                     continue
-            except OSError as error:
-                raise DataError(
-                    f"{folder}: expected to write {published.name} ({published.size:,} bytes) there, found "
-                    f"{error.strerror or error}. Make room or set another cache folder (XDG_CACHE_HOME). {by_hand}"
-                ) from None
             break
-    raise DataError(
-        f"{published.name}: expected it at one of {len(published.mirrors)} mirrors, found it at none "
-        f"({'; '.join(answers)}). Check the connection and try again. {by_hand}"
-    )
+    return None, answers
 
 
 class _Download:

@@ -3,24 +3,14 @@
 from pellucid.spec.augmentation import Augmentation
 from pellucid.spec.data import DataSpec
 from pellucid.spec.layer import Layer, Shape
-from pellucid.spec.layers import (
-    Activation,
-    AvgPool,
-    BatchNorm,
-    Conv,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalPool,
-    MaxPool,
-    Residual,
-)
+from pellucid.spec.layers import Activation, BatchNorm, Dense, Dropout, Flatten, Residual
 from pellucid.spec.network import ForeignModule, Network
 from pellucid.spec.receptive_field import ReceptiveField, receptive_field
 from pellucid.spec.recipe import Recipe
 from pellucid.spec.recurrent import GRU, LSTM, RNN
 from pellucid.spec.run import RunSpec
 from pellucid.spec.shapes import LayerTrace, trace
+from pellucid.spec.windowed import AvgPool, Conv, GlobalPool, MaxPool
 
 __all__ = [
     "GRU",

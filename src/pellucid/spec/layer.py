@@ -100,6 +100,13 @@ def positive(layer: Layer, **values: int | float) -> None:
             raise UsageError(f"{layer.kind} layer: expected {name} of 1 or more, found {value}.")
 
 
+def not_negative(layer: Layer, **values: float) -> None:
+    """Raises UsageError for a value below zero, by its name."""
+    for name, value in values.items():
+        if not value >= 0:
+            raise UsageError(f"{layer.kind} layer: expected {name} of 0 or more, found {value}.")
+
+
 def layer_names(layers: tuple[Layer, ...]) -> list[tuple[str, Layer]]:
     """Each layer with its name: its own, else its kind and a count, as in conv1, relu1, pool1, conv2.
 

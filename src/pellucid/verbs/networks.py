@@ -7,8 +7,8 @@ from typing import Any
 
 from pellucid.displays.table import Table
 from pellucid.errors import UsageError
+from pellucid.spec import Conv, Dense
 from pellucid.spec.layer import Shape, shape_text
-from pellucid.spec.layers import Conv, Dense
 from pellucid.spec.network import Network
 from pellucid.spec.shapes import LayerTrace, trace
 from pellucid.verbs.options import network_named

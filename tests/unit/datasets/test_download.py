@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, ClassVar
 
 import numpy as np
@@ -56,6 +57,11 @@ class Server:
     def close(self) -> None:
         self._http.shutdown()
         self._http.server_close()
+
+
+def names(folder: Path) -> list[str]:
+    """Files in a folder but the lock, which is empty and hidden."""
+    return [path.name for path in folder.iterdir() if path.suffix != ".lock"]
 
 
 def send(
@@ -131,7 +137,7 @@ def test_a_file_comes_whole_and_under_its_name(server: Server, tmp_path: Path) -
     path = fetch(server.published("good"), folder=tmp_path / "mnist")
     assert path == tmp_path / "mnist" / NAME
     assert path.read_bytes() == CONTENT
-    assert [file.name for file in path.parent.iterdir()] == [NAME]
+    assert names(path.parent) == [NAME]
 
 
 @pytest.mark.parametrize(
@@ -150,11 +156,11 @@ def test_a_file_comes_whole_and_under_its_name(server: Server, tmp_path: Path) -
 )
 def test_a_mirror_that_fails_is_passed_over(server: Server, tmp_path: Path, way: str, words: str) -> None:
     assert fetch(server.published(way, "good"), folder=tmp_path / "a").read_bytes() == CONTENT
-    assert [file.name for file in (tmp_path / "a").iterdir()] == [NAME]
+    assert names(tmp_path / "a") == [NAME]
     with pytest.raises(DataError) as caught:
         fetch(server.published(way), folder=tmp_path / "b")
     assert f"{server.url(way)}{NAME}: {words}" in str(caught.value)
-    left = [file.name for file in (tmp_path / "b").iterdir()]
+    left = names(tmp_path / "b")
     assert left == ([f"{NAME}.part"] if way.startswith("cut") else []), "only a part to continue may stay"
 
 
@@ -186,7 +192,7 @@ def test_a_part_of_something_else_is_thrown_away_once(server: Server, tmp_path: 
     assert fetch(server.published("good"), folder=tmp_path).read_bytes() == CONTENT
     assert server.asked[-1] == ("good", None)
     assert len(server.asked) <= 2
-    assert [file.name for file in tmp_path.iterdir()] == [NAME]
+    assert names(tmp_path) == [NAME]
 
 
 def test_a_redirect_is_followed(server: Server, tmp_path: Path) -> None:
@@ -228,7 +234,7 @@ def test_a_server_that_sends_without_end_is_stopped(server: Server, tmp_path: Pa
     server.ways["endless"] = endless
     with pytest.raises(DataError, match="more than the 300,000 bytes published"):
         fetch(server.published("endless"), folder=tmp_path)
-    assert not list(tmp_path.iterdir())
+    assert not names(tmp_path)
 
 
 def test_a_file_packed_on_the_way_is_not_unpacked(server: Server, tmp_path: Path) -> None:
@@ -251,7 +257,7 @@ def test_without_a_connection_one_paragraph_says_what_to_do(tmp_path: Path, monk
     assert "found it at none (http://127.0.0.1:9/a/x-ubyte.gz: no connection; http://127.0.0.1:9/b/" in text
     assert "Check the connection and try again." in text
     assert f"PELLUCID_DATA=DIR with DIR/mnist/{NAME}" in text
-    assert not list((tmp_path / "mnist").iterdir())
+    assert not names(tmp_path / "mnist")
 
 
 def test_a_folder_that_cannot_be_written_stops_at_once(server: Server, tmp_path: Path) -> None:
@@ -280,3 +286,16 @@ def test_published_sums_are_sha256_and_sizes_positive() -> None:
         assert len(bytes.fromhex(file.sha256)) == 32
         assert file.size > 4000
         assert all(mirror.endswith("/") for mirror in file.mirrors)
+
+
+def test_of_several_that_ask_at_once_one_downloads(server: Server, tmp_path: Path) -> None:
+    def slow(request: BaseHTTPRequestHandler) -> None:
+        sleep(0.2)
+        whole(request)
+
+    server.ways["slow"] = slow
+    published = server.published("slow")
+    with ThreadPoolExecutor(4) as pool:
+        paths = list(pool.map(lambda _: fetch(published, folder=tmp_path), range(4)))
+    assert {path.read_bytes() for path in paths} == {CONTENT}
+    assert len(server.asked) == 1

@@ -10,7 +10,14 @@ from torch import nn
 
 from pellucid.engines.engine import Arrays
 from pellucid.engines.pytorch.build import build
-from pellucid.engines.pytorch.machine import WORTHWHILE, choose_device, environment, probe, threads
+from pellucid.engines.pytorch.machine import (
+    WORTHWHILE,
+    choose_device,
+    environment,
+    has_fast_bf16,
+    probe,
+    threads,
+)
 from pellucid.engines.pytorch.model import Model
 from pellucid.engines.pytorch.trainer import TorchTrainer
 from pellucid.images import Images, Scaling
@@ -56,9 +63,11 @@ def choose_precision(
 ) -> tuple[str, dict[str, float]]:
     """ "fp32" or "bf16", whichever trains faster here, and the seconds of a step of each.
 
-    bf16 is chosen only if it takes at most `WORTHWHILE` of the time. Takes a dozen steps on made-up images; the
-    network itself is not touched.
+    bf16 is chosen only if it takes at most `WORTHWHILE` of the time. Takes two dozen steps on made-up images; the
+    network itself is not touched. Where the machine only emulates bf16 no step is taken, and no seconds are given.
     """
+    if not has_fast_bf16(device):
+        return "fp32", {}
     generator = np.random.default_rng(0)
     count = recipe.batch_size
     images = Images(

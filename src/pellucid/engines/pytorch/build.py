@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pellucid import spec
 from pellucid.engines.initial_weights import initial_weights
 from pellucid.errors import SpecError
-from pellucid.spec import layers as spec
 from pellucid.spec import recurrent
 from pellucid.spec.layer import Layer, Shape, pair
 from pellucid.spec.network import Network

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -52,10 +53,27 @@ def threads(count: int | None) -> Iterator[int]:
         torch.set_flush_denormal(False)
 
 
-def probe(steps: dict[str, Callable[[], Any]], *, repeats: int = 5) -> dict[str, float]:
-    """Seconds of each step, the shortest of `repeats` taken in turn, after one to warm up."""
+def has_fast_bf16(device: str) -> bool:
+    """Whether a small matrix product (256 x 256) in bf16 takes no longer than in float32.
+
+    Without instructions for it a processor emulates bf16, tens to hundreds of times slower: a whole training step
+    would take minutes there, this takes milliseconds.
+    """
+    ones = torch.ones(256, 256, device=device)
+    matrices = {"fp32": ones, "bf16": ones.bfloat16()}
+    seconds = probe({name: partial(torch.matmul, matrix, matrix) for name, matrix in matrices.items()})
+    return seconds["bf16"] <= seconds["fp32"]
+
+
+def probe(steps: dict[str, Callable[[], Any]], *, warm_up: int = 3, repeats: int = 9) -> dict[str, float]:
+    """Seconds of each step, the shortest of `repeats` taken in turn, after `warm_up` that are not measured.
+
+    The first steps of a network take several times as long as the others: kernels are generated and memory is asked
+    for. The shortest is what the machine can do; whatever else runs on it only adds.
+    """
     for step in steps.values():
-        step()
+        for _ in range(warm_up):
+            step()
     best = dict.fromkeys(steps, float("inf"))
     for _ in range(repeats):
         for name, step in steps.items():

@@ -84,7 +84,8 @@ class TorchTrainer:
             logits = self.module(x)
         logits = logits.float()
         loss = self._loss(logits, labels)
-        self.module.zero_grad(set_to_none=True)
+        for parameter in self._parameters:
+            parameter.grad = None
         loss.backward()
         if self.recipe.l2:
             self._add_penalty()
