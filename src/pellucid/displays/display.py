@@ -33,8 +33,9 @@ class Display(ABC):
         """The drawing as a PNG on white, at twice its size in CSS pixels."""
 
     def fragment(self) -> str:
-        """The drawing as a piece of an HTML page."""
-        return f'<div class="pellucid-chart">{self.svg()}</div>'
+        """The drawing as a piece of an HTML page, no wider than what holds it."""
+        drawing = self.svg().replace("<svg ", '<svg style="max-width:100%; height:auto" ', 1)
+        return f'<div class="pellucid-chart">{drawing}</div>'
 
     def page(self) -> str:
         """One HTML page that needs nothing but itself."""

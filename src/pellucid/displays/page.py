@@ -25,7 +25,7 @@ class Page(Display):
         return {"title": self.title, "displays": [display.to_dict() for display in self.displays]}
 
     def fragment(self) -> str:
-        column = f"minmax(min(100%, {90 // self.columns}%), 1fr)"
+        column = f"minmax(min(100%, max(20rem, {90 // self.columns}%)), 1fr)"  # narrow screens: one a row
         style = f"display:grid; gap:1rem; grid-template-columns:repeat(auto-fit, {column})"
         return f'<div style="{style}">{"".join(f"<div>{one.fragment()}</div>" for one in self.displays)}</div>'
 
