@@ -3,9 +3,10 @@
     PELLUCID_DATA=... python benchmarks/loop_overhead.py
 
 `lenet5` on MNIST at batch 128, Adam, float32. Ours: `fit`'s steps as a run takes them (order, gather from bytes,
-scaling, totals, finite check, gradient norm, learning rate, progress). Bare: the same module and optimizer on one
-batch of floats that lies ready. In turn, A B A B, 80 repeats of 50 steps each in one process; the median ratio
-with a bootstrap interval over the pairs.
+scaling, totals, finite check, gradient norm, learning rate, progress). Bare: the same module and optimizer on the
+same batches, which lie ready as floats. Hot: the same on one batch over and over, which stays in the caches as no
+training's images do. In turn, A B C A B C, 80 repeats of 50 steps each in one process; median ratios with bootstrap
+intervals over the repeats.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ def ours(trainer: TorchTrainer, recipe: Recipe) -> float:
     return time.perf_counter() - start
 
 
-def bare(trainer: TorchTrainer) -> float:
+def bare(trainer: TorchTrainer, *, distinct: bool) -> float:
     module, (optimizer,), loss_of = trainer.module, trainer._optimizers, trainer._loss
-    rows = trainer._batches[0]
-    x, labels = trainer.model.input(trainer._pixels[rows]), trainer._labels[rows]
+    rows = [trainer._order[part] for part in trainer._rows]
+    ready = [(trainer.model.input(trainer._pixels[part]), trainer._labels[part]) for part in rows]
     module.train()
     start = time.perf_counter()
-    for _ in range(STEPS):
+    for x, labels in ready if distinct else ready[:1] * STEPS:
         optimizer.zero_grad(set_to_none=True)
         loss_of(module(x), labels).backward()
         optimizer.step()
@@ -59,15 +60,21 @@ def main() -> None:
             f"batch {BATCH}, {STEPS} steps, {REPEATS} repeats"
         )
         trainer = make(network, splits.train, splits.scaling, recipe, seed=0)
-        ours(trainer, recipe), bare(trainer)
-        pairs = np.array([(ours(trainer, recipe), bare(trainer)) for _ in range(REPEATS)]) / STEPS * 1e3
-    ratio = pairs[:, 0] / pairs[:, 1]
-    generator = np.random.default_rng(0)
-    resampled = np.median(ratio[generator.integers(0, REPEATS, (10_000, REPEATS))], axis=1)
-    low, high = np.percentile(resampled, [2.5, 97.5])
-    print(f"ours {np.median(pairs[:, 0]):.3f} ms a step, bare {np.median(pairs[:, 1]):.3f} ms a step")
-    overhead, low, high = (100 * (value - 1) for value in (np.median(ratio), low, high))
-    print(f"overhead {overhead:.1f} % (95 % interval {low:.1f} to {high:.1f})")
+        kinds = (
+            lambda: ours(trainer, recipe),
+            lambda: bare(trainer, distinct=True),
+            lambda: bare(trainer, distinct=False),
+        )
+        for kind in kinds:
+            kind()
+        times = np.array([[kind() for kind in kinds] for _ in range(REPEATS)]) / STEPS * 1e3
+    print("ours {:.3f} ms a step, bare {:.3f}, hot {:.3f}".format(*np.median(times, axis=0)))
+    rows = np.random.default_rng(0).integers(0, REPEATS, (10_000, REPEATS))
+    for name, column in (("bare", 1), ("hot", 2)):
+        ratio = times[:, 0] / times[:, column]
+        low, high = np.percentile(np.median(ratio[rows], axis=1), [2.5, 97.5])
+        overhead, low, high = (100 * (value - 1) for value in (np.median(ratio), low, high))
+        print(f"over {name}: {overhead:.1f} % (95 % interval {low:.1f} to {high:.1f})")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pellucid import catalog
 from pellucid.engines.pytorch import trainer
 from pellucid.engines.pytorch.build import build
 from pellucid.engines.pytorch.losses import loss_function
-from pellucid.engines.pytorch.trainer import TorchTrainer
+from pellucid.engines.pytorch.trainer import CHECK_EVERY, TorchTrainer
 from pellucid.errors import DivergedError, SpecError
 from pellucid.images import Images, Scaling
 from pellucid.spec import (
@@ -115,8 +115,9 @@ def test_a_step_differs_by_seed_epoch_and_place(change: str) -> None:
     two.load_weights(one.weights())
     two.begin_epoch(2 if change == "epoch" else 1)
     for trained in (one, two):  # the same forty images in each step
-        trained._batches = (torch.arange(40), torch.arange(40))
-        trained._losses, trained._right = torch.zeros(2), torch.zeros(2, dtype=torch.int64)
+        trained._order, trained._rows = torch.arange(40), [slice(0, 40)] * 2
+        trained._answers = trained._labels
+        trained._losses = torch.zeros(2)
     one.step(0, 0.01)
     two.step(1 if change == "step" else 0, 0.01)
     assert bits(one.weights()) != bits(two.weights())
@@ -200,7 +201,7 @@ def test_totals_are_those_of_the_steps() -> None:
     recipe = Recipe(optimizer="sgd", batch_size=16, lr=0.1)
     trained = make("mlp", recipe)
     losses, right = [], 0
-    for index, rows in enumerate(trained._batches):
+    for index, rows in enumerate(trained._order[part] for part in trained._rows):
         with torch.no_grad():
             logits = trained.module(trained.model.input(trained._pixels[rows]))
             labels = trained._labels[rows]
@@ -216,14 +217,14 @@ def test_totals_are_those_of_the_steps() -> None:
 
 def test_a_single_image_left_over_joins_the_batch_before_it() -> None:
     trained = make("mlp", Recipe(batch_size=13))
-    assert [len(rows) for rows in trained._batches] == [13, 13, 14]
+    assert [rows.stop - rows.start for rows in trained._rows] == [13, 13, 14]
 
 
 def test_the_penalty_has_the_gradient_of_its_formula() -> None:
     recipe = Recipe(optimizer="sgd", lr=1.0, batch_size=40, l2=0.7)
     trained = make("mlp", recipe)
     before = {name: parameter.detach().clone() for name, parameter in trained.module.named_parameters()}
-    rows = trained._batches[0]
+    rows = trained._order[trained._rows[0]]
     module = build(catalog.load("networks", "mlp")(input_shape=(12, 12, 1), classes=3), (12, 12, 1), seed=5)
     loss = functional.cross_entropy(module(trained.model.input(trained._pixels[rows])), trained._labels[rows])
     squares = sum(parameter.square().sum() for parameter in module.parameters() if parameter.ndim >= 2)
@@ -238,8 +239,21 @@ def test_a_loss_that_is_not_finite_names_epoch_and_step() -> None:
     trained = make("mlp", Recipe(optimizer="sgd", batch_size=8))
     trained.begin_epoch(3)
     trained.step(0, 1e38)
+    trained.step(1, 0.1)
     with pytest.raises(DivergedError, match="epoch 3, step 2: the loss is nan"):
-        trained.step(1, 0.1)
+        trained.totals()
+
+
+def test_a_loss_that_is_not_finite_ends_the_epoch_early_and_leaves_no_state() -> None:
+    trained = make("mlp", Recipe(optimizer="sgd", batch_size=1))
+    trained._loss = lambda logits, labels: logits.sum() * float("nan")
+    with pytest.raises(DivergedError, match="epoch 1, step 1: the loss is nan"):
+        for index in range(CHECK_EVERY):
+            trained.step(index, 0.1)
+    trained.begin_epoch(2)
+    trained.step(0, 0.1)
+    with pytest.raises(DivergedError, match="epoch 2, step 1"):
+        trained.state()
 
 
 def test_large_finite_losses_are_no_divergence() -> None:
@@ -251,6 +265,7 @@ def test_large_finite_losses_are_no_divergence() -> None:
     trained._loss = lambda logits, labels: logits.sum() * 0 - float("inf")
     with pytest.raises(DivergedError, match="epoch 1, step 3: the loss is -inf"):
         trained.step(2, 0.0)
+        trained.totals()
 
 
 def test_dropout_is_a_function_of_seed_epoch_and_step_whatever_was_drawn_before() -> None:

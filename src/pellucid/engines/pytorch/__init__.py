@@ -40,7 +40,8 @@ def trainer(
 ) -> TorchTrainer:
     """`network` ready for its first step on `images`. A module of the user's own is trained in place."""
     module = build(network, images.shape, seed=seed) if isinstance(network, Network) else network
-    return TorchTrainer(module, images, scaling, recipe, seed=seed, device=device, precision=precision)
+    draws = module is network or any(isinstance(layer, nn.Dropout) for layer in module.modules())
+    return TorchTrainer(module, images, scaling, recipe, seed=seed, device=device, precision=precision, draws=draws)
 
 
 def model(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from pellucid.spec.recipe import Recipe
 
 #: The gradient's norm is measured at every so many steps: reading all gradients again costs time on large networks.
 NORM_EVERY = 10
-#: Losses are read back from an accelerator at every so many steps; each read waits for it to finish.
+#: Losses are looked at together at every so many steps: a look costs calls, and on an accelerator a wait.
 CHECK_EVERY = 25
 
 
@@ -33,6 +33,7 @@ class TorchTrainer:
     """A module in training on `images`; see `pellucid.engines.engine.Trainer` for what the methods promise.
 
     precision: "fp32", or "bf16" for autocast of the forward pass (weights, losses and evaluation stay float32).
+    draws: whether the network draws random numbers, as dropout does.
     """
 
     def __init__(
@@ -45,10 +46,11 @@ class TorchTrainer:
         seed: int,
         device: str = "cpu",
         precision: str = "fp32",
+        draws: bool = True,
     ) -> None:
         self.model = Model(module, scaling, device=device)
         self.module = self.model.module
-        self.recipe, self.seed, self.precision = recipe, seed, precision
+        self.recipe, self.seed, self.precision, self._draws = recipe, seed, precision, draws
         full, rest = divmod(len(images), recipe.batch_size)
         # one image alone has no batch statistics: it joins the batch before
         self.steps_per_epoch = max(1, full + (rest > 1))
@@ -59,27 +61,32 @@ class TorchTrainer:
         self._penalised = [parameter for parameter in self._parameters if parameter.ndim >= 2]
         self._generator = generator_of(self.model.device)
         self._resident: dict[int, tuple[Images, Tensor, Tensor]] = {}
-        self._check_every = 1 if self.model.device.type == "cpu" else CHECK_EVERY
+        self._augments = recipe.augmentation.active
         self.begin_epoch(1)
 
     def begin_epoch(self, epoch: int) -> None:
         """Puts the images in the epoch's order and forgets the totals; epochs count from 1."""
         self._epoch = epoch
-        order = permutation(len(self._labels), seed=self.seed, epoch=epoch)
-        first = torch.arange(1, self.steps_per_epoch) * self.recipe.batch_size
-        self._batches = torch.from_numpy(order).to(self.model.device).tensor_split(first)
         steps, device = self.steps_per_epoch, self.model.device
-        self._done = 0
+        self._order = torch.from_numpy(permutation(len(self._labels), seed=self.seed, epoch=epoch)).to(device)
+        self._answers = self._labels[self._order]
+        bounds = [*range(0, steps * self.recipe.batch_size, self.recipe.batch_size), len(self._labels)]
+        self._rows = [slice(start, stop) for start, stop in itertools.pairwise(bounds)]
+        self._done = self._looked = 0
+        # written in place: tensors that outlive a step would move the next step's memory out of the caches
         self._losses = torch.zeros(steps, device=device)
-        self._right = torch.zeros(steps, dtype=torch.int64, device=device)
+        self._guesses = torch.zeros(len(self._labels), dtype=torch.int64, device=device)
         self._norms = torch.zeros(-(-steps // NORM_EVERY), device=device)
         self.module.train()
 
     def step(self, index: int, lr: float) -> None:
-        """Forward, backward and update on batch `index` of the epoch; DivergedError if the loss is not finite."""
-        rows = self._batches[index]
-        pixels, labels = self._pixels.index_select(0, rows), self._labels.index_select(0, rows)
-        x = self._augmented(pixels, index) if self.recipe.augmentation.active else self.model.input(pixels)
+        """Forward, backward and update on batch `index` of the epoch.
+
+        Raises DivergedError where this loss, or one of the last `CHECK_EVERY`, is not finite.
+        """
+        rows = self._rows[index]
+        pixels, labels = self._pixels.index_select(0, self._order[rows]), self._answers[rows]
+        x = self._augmented(pixels, index) if self._augments else self.model.input(pixels)
         with self._own_randomness(index), self._autocast():
             logits = self.module(x)
         logits = logits.float()
@@ -97,13 +104,16 @@ class TorchTrainer:
                 group["lr"] = lr
             optimizer.step()
         self._losses[index] = loss.detach()
-        self._right[index] = (logits.detach().argmax(1) == labels).sum()
+        torch.argmax(logits.detach(), 1, out=self._guesses[rows])
         self._done = index + 1
-        if self._done % self._check_every == 0:
-            self._check(self._done - self._check_every)
+        if self._done - self._looked == CHECK_EVERY:
+            self._look()
+
+    def _own_randomness(self, index: int) -> AbstractContextManager[None]:
+        return self._seeded(index) if self._draws else nullcontext()
 
     @contextmanager
-    def _own_randomness(self, index: int) -> Iterator[None]:
+    def _seeded(self, index: int) -> Iterator[None]:
         """What the network draws, dropout's masks, is the step's own; the user's generator is left as it was."""
         before = self._generator.get_state()
         self._generator.manual_seed(mix(self.seed, DROPOUT, self._epoch, index))
@@ -130,28 +140,28 @@ class TorchTrainer:
                 if parameter.grad is not None:
                     parameter.grad.add_(parameter, alpha=factor)
 
-    def _check(self, first: int) -> None:
-        losses = self._losses[first : self._done]
-        if math.isfinite(losses.sum().item()):  # a sum is finite only if all are
-            return
+    def _look(self) -> None:
+        """Raises DivergedError where a loss since the last look is not finite."""
+        losses, first = self._losses[self._looked : self._done], self._looked
+        self._looked = self._done
         wrong = (~torch.isfinite(losses)).nonzero()
-        if not len(wrong):
-            return  # finite each, though too large to be added up
-        where = first + int(wrong[0])
-        raise DivergedError(f"epoch {self._epoch}, step {where + 1}: the loss is {self._losses[where].item()}")
+        if len(wrong):
+            step = int(wrong[0])
+            raise DivergedError(f"epoch {self._epoch}, step {first + step + 1}: the loss is {losses[step].item()}")
 
     def totals(self) -> Totals:
         """The epoch so far. Raises DivergedError if one of its losses is not finite."""
-        self._check(0)
-        sizes = torch.tensor([len(rows) for rows in self._batches[: self._done]], dtype=torch.float64)
-        images = int(sizes.sum())
-        if not images:
+        self._look()
+        if not self._done:
             return Totals(0, 0.0, 0.0, 0.0)
+        sizes = torch.tensor([rows.stop - rows.start for rows in self._rows[: self._done]], dtype=torch.float64)
+        images = self._rows[self._done - 1].stop
+        right = self._guesses[:images] == self._answers[:images]
         norms = self._norms[: -(-self._done // NORM_EVERY)].double()
         return Totals(
             images=images,
             loss=float((self._losses[: self._done].cpu().double() * sizes).sum()) / images,
-            accuracy=int(self._right.sum()) / images,
+            accuracy=int(right.sum()) / images,
             gradient_norm=float(norms.mean()),
         )
 
@@ -181,13 +191,14 @@ class TorchTrainer:
         """Everything that the next step depends on, the epoch's totals included; copies.
 
         Keys begin with ``weights/``, ``optimizer/<parameter>/`` and ``epoch/``. There is no generator's state:
-        what is random is a function of seed, epoch and step.
+        what is random is a function of seed, epoch and step. Raises DivergedError: such a state is worth nothing.
         """
+        self._look()
         found = {f"weights/{name}": array for name, array in self.weights().items()}
         for name, values in self._optimizer_states():
             for key, value in values.items():
                 found[f"optimizer/{name}/{key}"] = value.detach().cpu().contiguous().numpy().copy()
-        for key in ("losses", "right", "norms"):
+        for key in ("losses", "guesses", "norms"):
             found[f"epoch/{key}"] = getattr(self, f"_{key}").cpu().numpy().copy()
         found["epoch/done"] = np.array([self._epoch, self._done], np.int64)
         return found
@@ -201,8 +212,8 @@ class TorchTrainer:
         self.load_weights(groups["weights"])
         epoch, done = (int(value) for value in groups["epoch"]["done"])
         self.begin_epoch(epoch)
-        self._done = done
-        for key in ("losses", "right", "norms"):
+        self._done = self._looked = done
+        for key in ("losses", "guesses", "norms"):
             getattr(self, f"_{key}").copy_(torch.from_numpy(np.array(groups["epoch"][key])))
         names = dict(self.module.named_parameters())
         for path, array in groups["optimizer"].items():
