@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from pellucid import spec
 from pellucid.engines.initial_weights import initial_weights
+from pellucid.engines.pytorch import recurrence
 from pellucid.errors import SpecError
 from pellucid.spec import recurrent
 from pellucid.spec.layer import Layer, Shape, pair
@@ -65,14 +66,14 @@ class Recurrent(nn.Module):
         if x.ndim == 4:
             x = x.permute(0, 2, 3, 1).flatten(2)
         weights: list[Tensor] = list(self.parameters())  # registered in the order that the functions take
-        first = x.new_zeros(1, x.shape[0], self.units)
-        common = (weights, True, 1, 0.0, self.training, False, True)
-        if self.kind == "lstm":
+        if self.kind == "gru":
+            states = recurrence.gru(x, *weights)
+        elif self.kind == "rnn":
+            states = recurrence.rnn(x, *weights)
+        else:  # the one of the three that has a fused layer in PyTorch
+            first = x.new_zeros(1, x.shape[0], self.units)
+            common = (weights, True, 1, 0.0, self.training, False, True)
             states = torch.lstm(x, [first, torch.zeros_like(first)], *common)[0]
-        elif self.kind == "gru":
-            states = torch.gru(x, first, *common)[0]
-        else:
-            states = torch.rnn_tanh(x, first, *common)[0]
         return states if self.return_sequences else states[:, -1]
 
 
