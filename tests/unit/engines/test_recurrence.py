@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -29,6 +29,7 @@ def reference(function: Callable[..., tuple[Tensor, Tensor]], x: Tensor, *weight
 
 
 @each_layer
+@settings(deadline=None)
 @given(st.integers(1, 4), st.integers(1, 5), st.integers(1, 4), st.integers(1, 5))
 def test_states_and_all_gradients_are_pytorchs(name: str, n: int, steps: int, features: int, units: int) -> None:
     ours, theirs, gates = LAYERS[name]
@@ -56,7 +57,7 @@ def test_gradients_are_those_of_differences(name: str) -> None:
 def test_under_autocast_bf16_stays_near_and_gradients_are_of_the_weights_type(name: str) -> None:
     ours, _, gates = LAYERS[name]
     given_ = [
-        (0.3 * tensor).detach().requires_grad_()
+        (0.1 * tensor).detach().requires_grad_()
         for tensor in inputs(gates, n=8, steps=28, features=28, units=32, dtype=torch.float32)
     ]
     exact = ours(*given_)
