@@ -38,6 +38,9 @@ def train(
     ] = None,
     pictures: Annotated[bool, typer.Option(help="Draw learning curves, confusion matrix, mistakes.")] = True,
     tensorboard: Annotated[bool, typer.Option(help="Also write event files for TensorBoard.")] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="The same bits at any load: one thread, fp32, on the processor.")
+    ] = False,
     runs: Runs = None,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
@@ -61,6 +64,7 @@ def train(
             observer=watcher,
             pictures=pictures,
             tensorboard=tensorboard,
+            exact=exact,
             **options,
         )
     finally:
@@ -97,6 +101,7 @@ def evaluate(
         list[str] | None, typer.Option(help="A view applied to the images first; may be repeated.")
     ] = None,
     weights: Weights = "best",
+    mirror: Annotated[bool, typer.Option("--mirror", help="Mean logits of each image and its mirror image.")] = False,
     runs: Runs = None,
     json: Json = False,
 ) -> None:
@@ -105,7 +110,7 @@ def evaluate(
     from pellucid.verbs.run import Run, class_table, confusion_table
 
     opened = Run.open(runs, run)
-    found = opened.evaluate(split=split, views=view or (), weights=weights)
+    found = opened.evaluate(split=split, views=view or (), weights=weights, mirror=mirror)
     seconds = opened.seconds_per_image(weights=weights)
     if json:
         emit_json(
@@ -114,12 +119,14 @@ def evaluate(
                 "split": split,
                 "views": view or [],
                 "weights": weights,
+                "mirror": mirror,
                 **found.to_dict(),
                 "seconds_per_image": seconds,
             }
         )
         return
     seen = f" through {', '.join(view)}" if view else ""
+    seen += " with their mirror images" if mirror else ""
     emit(f"{opened.id}: {found.images:,} {split} images{seen}, {weights} weights\n")
     emit(f"accuracy           {percent(found.accuracy)}")
     emit(f"top-2 accuracy     {percent(found.top2_accuracy)}")

@@ -10,7 +10,7 @@ from pellucid.spec.recipe import Recipe
 from pellucid.spec.recurrent import GRU, LSTM, RNN
 from pellucid.spec.run import RunSpec
 from pellucid.spec.shapes import LayerTrace, trace
-from pellucid.spec.windowed import AvgPool, Conv, GlobalPool, MaxPool
+from pellucid.spec.windowed import AvgPool, Conv, GlobalPool, MaxPool, Whitening
 
 __all__ = [
     "GRU",
@@ -36,6 +36,7 @@ __all__ = [
     "Residual",
     "RunSpec",
     "Shape",
+    "Whitening",
     "receptive_field",
     "trace",
 ]

@@ -23,7 +23,7 @@ from pellucid.spec.layer import (
     through,
 )
 from pellucid.spec.recurrent import GRU, LSTM, RNN
-from pellucid.spec.windowed import AvgPool, Conv, GlobalPool, MaxPool
+from pellucid.spec.windowed import AvgPool, Conv, GlobalPool, MaxPool, Whitening
 
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid")
 
@@ -212,6 +212,7 @@ LAYERS: dict[str, type[Layer]] = {
     layer.kind: layer
     for layer in (
         Conv,
+        Whitening,
         MaxPool,
         AvgPool,
         GlobalPool,

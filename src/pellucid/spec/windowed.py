@@ -110,6 +110,46 @@ class Conv(Layer):
 
 
 @dataclass(frozen=True)
+class Whitening(Layer):
+    """The image's patches, decorrelated: H W C -> H' W' (2 * size * size * C), a convolution with fixed filters.
+
+    The filters are the eigenvectors of the covariance of patches of training images, each over the root of its
+    eigenvalue plus eps times the eigenvalues' mean, and their negatives, so that an activation after it loses
+    nothing. They are set before the first step and not trained; the bias, which first takes the mean away, is. For
+    the first layer of a network. Source: page2019, in this form jordan2024b (docs/bibliography.bib).
+    """
+
+    kind: ClassVar[str] = "whitening"
+    stem: ClassVar[str] = "whitening"
+    kernel_size: int = 2
+    eps: float = 5e-4
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        positive(self, kernel_size=self.kernel_size)
+        not_negative(self, eps=self.eps)
+
+    def window(self) -> Window:
+        return Window(pair(self.kernel_size), (1, 1), (0, 0))
+
+    def output(self, shape: Shape) -> Shape:
+        return (*_counted(self, self.window(), shape), 2 * self.kernel_size**2 * shape[2])
+
+    def parameters(self, shape: Shape) -> Parameters:
+        return {"bias": (self.output(shape)[2],)}
+
+    def buffers(self, shape: Shape) -> Parameters:
+        return {"weight": (self.output(shape)[2], shape[2], *pair(self.kernel_size))}
+
+    def multiply_adds(self, shape: Shape) -> int:
+        rows, columns, _ = self.output(shape)
+        return rows * columns * prod(self.buffers(shape)["weight"])
+
+    def neurons(self, shape: Shape) -> int:
+        return prod(self.output(shape))
+
+
+@dataclass(frozen=True)
 class _Pool(Layer):
     """Shared by the two poolings: a window that slides over each channel alone; stride None means kernel_size."""
 

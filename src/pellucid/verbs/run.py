@@ -133,12 +133,21 @@ class Run:
         chosen = engine(self.spec.engine)
         return chosen.model(network, self.input_shape, self.scaling, self.folder.load_weights(weights))
 
-    def evaluate(self, *, split: str = "test", views: Sequence[str] = (), weights: str = "best") -> Evaluation:
+    def evaluate(
+        self, *, split: str = "test", views: Sequence[str] = (), weights: str = "best", mirror: bool = False
+    ) -> Evaluation:
         """Numbers of the run's network on a split; `views` are applied to its images first, such as "negative".
+
+        mirror: test-time augmentation, the mean of the logits of each image and of its mirror image, left to right.
 
         Raises UsageError for an unknown split or view, DataError for an empty split.
         """
-        return evaluate(*self._asked(split, views, weights), self.class_names)
+        logits, labels = self._asked(split, views, weights)
+        if mirror:
+            images = self.images(split, views)
+            mirrored = replace(images, pixels=np.ascontiguousarray(images.pixels[:, :, ::-1]))
+            logits = (logits + self.model(weights=weights).logits(mirrored)) / np.float32(2)
+        return evaluate(logits, labels, self.class_names)
 
     def images(self, split: str = "test", views: Sequence[str] = ()) -> Images:
         """The images of a split, changed by further views."""

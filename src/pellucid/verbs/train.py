@@ -9,6 +9,7 @@ from typing import Any
 
 from platformdirs import user_cache_dir
 
+from pellucid.errors import UsageError
 from pellucid.images import Splits
 from pellucid.spec.network import ForeignModule, Network
 from pellucid.spec.recipe import Recipe
@@ -32,6 +33,7 @@ def train(
     observer: Observer | None = None,
     pictures: bool = True,
     tensorboard: bool = False,
+    exact: bool = False,
     **options: Any,
 ) -> Run:
     """Trains a network on images and keeps the run; the same call again resumes it, or opens it if it is done.
@@ -40,7 +42,8 @@ def train(
     trained in place and takes floats N C H W to logits N x classes. data: a name (``"mnist"``), a folder of images,
     a `DataSpec`. recipe, config: where the values begin; options go over them: any field of `Recipe`, `Augmentation`,
     `DataSpec` and `RunSpec`, as on the command line. pictures: draw
-    learning curves, confusion matrix and mistakes. tensorboard: also write event files into the run's folder.
+    learning curves, confusion matrix and mistakes. tensorboard: also write event files into the run's folder. exact:
+    nothing is left to the machine's choice; one thread, float32, on the processor.
 
     Raises UsageError, SpecError, DataError, StorageError, DivergedError, InterruptedRunError; see pellucid.errors.
 
@@ -48,6 +51,8 @@ def train(
     >>> run.result["test_accuracy"]  # doctest: +SKIP
     0.88
     """
+    if exact:
+        options = exactly(options)
     module = None if network is None or isinstance(network, (str, Network)) else network
     asked = request(
         network if module is None else "(module)",
@@ -67,6 +72,20 @@ def train(
     if tensorboard:
         write_events(finished.folder)
     return finished
+
+
+#: What `exact` asks for: no probe decides, and no sum is split among threads in another way on another machine.
+EXACT = {"threads": 1, "precision": "fp32", "device": "cpu"}
+
+
+def exactly(options: Mapping[str, Any]) -> dict[str, Any]:
+    """`options` with those of `EXACT`. Raises UsageError where one of them is given otherwise."""
+    for name, value in EXACT.items():
+        if options.get(name) not in (None, value):
+            raise UsageError(
+                f"exact: expected {name} {value}, found {options[name]}. Leave out either of the two options."
+            )
+    return {**options, **EXACT}
 
 
 def prepare(asked: Request, module: Any = None) -> tuple[RunSpec, Splits]:

@@ -36,6 +36,7 @@ from pellucid.spec import (
     MaxPool,
     Network,
     Residual,
+    Whitening,
     trace,
 )
 from pellucid.spec.layer import ShapeError
@@ -43,7 +44,10 @@ from pellucid.spec.layers import ACTIVATIONS
 from pellucid.spec.shapes import parameter_shapes
 
 NETWORKS = [
-    (name, (32, 32, 3) if name in ("vgg_small", "four_conv", "resnet9", "cifar_cnn") else (28, 28, 1))
+    (
+        name,
+        (32, 32, 3) if name in ("vgg_small", "four_conv", "resnet9", "cifar_cnn", "compact_cifar") else (28, 28, 1),
+    )
     for name in catalog.names("networks")
 ]
 
@@ -347,3 +351,40 @@ def test_orthogonal_weights_are_orthogonal() -> None:
     )
     np.testing.assert_allclose(wide @ wide.T, 2 * np.eye(6), atol=1e-5)
     np.testing.assert_allclose(arrays["fc1.weight"].T @ arrays["fc1.weight"], 2 * np.eye(16), atol=1e-5)
+
+
+def test_whitening_leaves_patches_with_mean_0_and_covariance_1_at_any_scale_of_pixels() -> None:
+    generator = np.random.default_rng(0)
+    images = generator.random((200, 9, 8, 3)).cumsum(1).cumsum(2).astype(np.float32)
+    network = Network("a", (Whitening(2, eps=0.0),))
+    outputs = []
+    for scale, shift in ((1.0, 0.0), (0.01, 3.0)):
+        seen = (images * scale + shift).astype(np.float32)
+        module = build(network, (9, 8, 3), images=seen)
+        out = module(torch.from_numpy(seen.transpose(0, 3, 1, 2))).detach().double()
+        flat = out.permute(0, 2, 3, 1).flatten(0, 2)
+        torch.testing.assert_close(flat.mean(0), torch.zeros(24, dtype=torch.float64), atol=0.02, rtol=0)
+        half = flat[:, :12]
+        torch.testing.assert_close(half.T @ half / len(half), torch.eye(12, dtype=torch.float64), atol=0.05, rtol=0)
+        torch.testing.assert_close(flat[:, 12:], -half, atol=0.02, rtol=0.02)
+        outputs.append(half)
+    torch.testing.assert_close(outputs[0], outputs[1], atol=0.3, rtol=0.1)
+
+
+def test_whitening_of_images_that_are_all_one_colour_is_finite() -> None:
+    module = build(Network("a", (Whitening(2),)), (4, 4, 1), images=np.full((5, 4, 4, 1), 0.5, np.float32))
+    assert all(bool(tensor.isfinite().all()) for tensor in module.state_dict().values())
+
+
+def test_whitening_trains_its_bias_alone() -> None:
+    module = build(Network("a", (Whitening(2),)), (4, 4, 3))
+    assert [name for name, _ in module.named_parameters()] == ["whitening1.bias"]
+    assert module.state_dict()["whitening1.weight"].shape == (24, 3, 2, 2)
+
+
+def test_dirac_convolutions_pass_on_their_channels() -> None:
+    module = build(Network("a", (Conv(5, 3, padding="same", bias=False),), "dirac"), (6, 6, 3))
+    x = torch.rand(2, 3, 6, 6)
+    with torch.no_grad():
+        torch.testing.assert_close(module(x)[:, :3], x)
+        assert float(module[0].weight[3:].abs().max()) > 0

@@ -9,6 +9,7 @@ import numpy as np
 from torch import nn
 
 from pellucid.engines.engine import Arrays
+from pellucid.engines.initial_weights import WHITENED_IMAGES
 from pellucid.engines.pytorch.build import build
 from pellucid.engines.pytorch.machine import (
     WORTHWHILE,
@@ -39,7 +40,11 @@ def trainer(
     precision: str = "fp32",
 ) -> TorchTrainer:
     """`network` ready for its first step on `images`. A module of the user's own is trained in place."""
-    module = build(network, images.shape, seed=seed) if isinstance(network, Network) else network
+    if isinstance(network, Network):
+        seen = scaling.apply(images.pixels[:WHITENED_IMAGES])
+        module: nn.Module = build(network, images.shape, seed=seed, images=seen)
+    else:
+        module = network
     draws = module is network or any(isinstance(layer, nn.Dropout) for layer in module.modules())
     return TorchTrainer(module, images, scaling, recipe, seed=seed, device=device, precision=precision, draws=draws)
 

@@ -6,7 +6,9 @@ from collections import OrderedDict
 from functools import singledispatch
 from math import prod
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -30,8 +32,12 @@ _ACTIVATIONS = {
 }
 
 
-def build(network: Network, shape: Shape, *, seed: int = 0) -> nn.Sequential:
+def build(
+    network: Network, shape: Shape, *, seed: int = 0, images: NDArray[np.float32] | None = None
+) -> nn.Sequential:
     """`network` as a module for batches N C H W of images of `shape` (height, width, channels), with first weights.
+
+    images: N H W C, what the network sees of training images, for layers whose weights come from them.
 
     Raises SpecError where a layer does not fit. The module's `state_dict` has the names and shapes of
     `pellucid.spec.shapes.parameter_shapes`.
@@ -45,8 +51,8 @@ def build(network: Network, shape: Shape, *, seed: int = 0) -> nn.Sequential:
         raise SpecError(
             f"{network.name}: a layer has a name that torch's modules use: {error.args[0]}. Rename it."
         ) from None
-    weights = {name: torch.from_numpy(array) for name, array in initial_weights(network, shape, seed=seed).items()}
-    module.load_state_dict(weights, assign=True)
+    weights = initial_weights(network, shape, seed=seed, images=images)
+    module.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()}, assign=True)
     for parameter in module.parameters():
         parameter.requires_grad_(True)
     return module
@@ -117,6 +123,19 @@ class BatchNorm(nn.Module):
         return functional.batch_norm(x, *statistics, self.weight, self.bias, self.training, self.momentum, self.eps)
 
 
+class Whitening(nn.Module):
+    """A convolution whose filters are fixed and whose bias is trained."""
+
+    def __init__(self, layer: spec.Whitening, shape: Shape) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.empty(layer.buffers(shape)["weight"]))
+        self.bias = nn.Parameter(torch.empty(layer.parameters(shape)["bias"]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N C H W -> N 2*size*size*C H' W'."""
+        return functional.conv2d(x, self.get_buffer("weight"), self.bias)
+
+
 class GlobalPool(nn.Module):
     """Mean or maximum over all places: N C H W -> N C."""
 
@@ -145,6 +164,11 @@ def _(layer: spec.Conv, shape: Shape) -> nn.Module:
         layer.groups,
         layer.bias,
     )
+
+
+@_module.register
+def _(layer: spec.Whitening, shape: Shape) -> nn.Module:
+    return Whitening(layer, shape)
 
 
 @_module.register

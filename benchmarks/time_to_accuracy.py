@@ -1,0 +1,113 @@
+"""Seconds of training to a test accuracy: mean over seeds, with intervals.
+
+    PELLUCID_DATA=... python benchmarks/time_to_accuracy.py [--targets NAME ...] [--validation] [--seeds N]
+
+Each target is a network and a recipe, chosen on validation images; here the test images are asked, once for each
+seed. Seconds are those of the training steps, the order of images, augmentation and whitening included, evaluation
+and reading of files not. Trained on the training split alone (55,000 or 45,000 images), since the validation images
+chose the recipe. `mirror`: with test-time augmentation, the mean logits of an image and its mirror image. Intervals
+are 95 %, by Student's t over the seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import stats
+
+from pellucid import catalog
+from pellucid.datasets._load import load
+from pellucid.engines.engine import engine
+from pellucid.engines.pytorch import trainer
+from pellucid.images import Images, Splits
+from pellucid.spec import Augmentation, DataSpec
+from pellucid.training.fit import Progress, fit
+
+LONGER = {"epochs": 8, "augmentation": Augmentation(shift=2)}
+#: data, network, its options, recipe, its options, accuracy aimed at, seconds aimed at, seeds.
+TARGETS: dict[str, tuple[str, str, dict[str, Any], str, dict[str, Any], float, float, int]] = {
+    "mnist-99": ("mnist", "compact", {}, "fast_mnist", {}, 0.99, 3, 30),
+    "mnist-99.5": (
+        "mnist",
+        "compact",
+        {},
+        "fast_mnist",
+        {"epochs": 8, "augmentation": Augmentation(shift=2)},
+        0.995,
+        30,
+        10,
+    ),
+    "fashion-90": ("fashion_mnist", "compact", {}, "fast_fashion_mnist", {}, 0.90, 8, 10),
+    "cifar-88": ("cifar10", "compact_cifar", {}, "fast_cifar10", {"epochs": 2}, 0.88, 120, 5),
+    "cifar-94": ("cifar10", "compact_cifar", {}, "fast_cifar10", {}, 0.94, 600, 5),
+}
+
+
+def accuracy(model: Any, images: Images, *, mirror: bool) -> float:
+    logits = model.logits(images)
+    if mirror:
+        mirrored = Images(np.ascontiguousarray(images.pixels[:, :, ::-1]), images.labels, images.class_names)
+        logits = logits + model.logits(mirrored)
+    return float((logits.argmax(1) == images.labels).mean())
+
+
+def interval(values: list[float]) -> str:
+    if not values:
+        return "-"
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return f"{mean:.2f}"
+    half = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+    return f"{mean:.2f} +- {half:.2f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--targets", nargs="+", default=list(TARGETS), choices=list(TARGETS))
+    parser.add_argument("--validation", action="store_true", help="ask the validation images, to choose a recipe")
+    parser.add_argument("--seeds", type=int, help="fewer or more seeds than the target asks for")
+    asked = parser.parse_args()
+    chosen = engine("pytorch")
+    with chosen.threads(None) as threads:
+        print(
+            f"{datetime.now(UTC):%Y-%m-%d} {platform.machine()}, torch {torch.__version__}, {threads} threads, "
+            f"{'validation' if asked.validation else 'test'} images"
+        )
+        print("| target | n | accuracy % | with mirror % | seconds | aim | precision |")
+        print("|---|---|---|---|---|---|---|")
+        for name in asked.targets:
+            data, network, options, recipe_name, changes, aim, limit, seeds = TARGETS[name]
+            splits = load(DataSpec(name=data))
+            judged = splits.validation if asked.validation else splits.test
+            nothing = splits.train.take(np.arange(0))
+            recipe = replace(catalog.load("recipes", recipe_name)(), **changes)
+            built = catalog.load("networks", network)(input_shape=splits.shape, **options)
+            precision, _ = chosen.choose_precision(built, splits.shape, 10, recipe, device="cpu")
+            plain, mirrored, seconds = [], [], []
+            for seed in range(asked.seeds or seeds):
+                start = time.perf_counter()
+                trained = trainer(built, splits.train, splits.scaling, recipe, seed=seed, precision=precision)
+                begun = time.perf_counter() - start
+                progress = Progress()
+                for _ in fit(trained, Splits(splits.train, nothing, nothing, splits.scaling), recipe, progress):
+                    pass
+                seconds.append(begun + progress.seconds)
+                plain.append(100 * accuracy(trained.model, judged, mirror=False))
+                if data != "mnist":
+                    mirrored.append(100 * accuracy(trained.model, judged, mirror=True))
+            print(
+                f"| {name} | {len(plain)} | {interval(plain)} | {interval(mirrored)} | {interval(seconds)} | "
+                f"{100 * aim:g} % in {limit:g} s | {precision} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
