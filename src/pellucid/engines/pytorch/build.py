@@ -30,6 +30,7 @@ _ACTIVATIONS = {
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
+_OURS = {"gru": recurrence.gru, "rnn": recurrence.rnn}
 
 
 def build(
@@ -72,14 +73,15 @@ class Recurrent(nn.Module):
         if x.ndim == 4:
             x = x.permute(0, 2, 3, 1).flatten(2)
         weights: list[Tensor] = list(self.parameters())  # registered in the order that the functions take
-        if self.kind == "gru":
-            states = recurrence.gru(x, *weights)
-        elif self.kind == "rnn":
-            states = recurrence.rnn(x, *weights)
-        else:  # the one of the three that has a fused layer in PyTorch
+        if x.device.type == "cpu" and self.kind in _OURS:  # PyTorch has a fused layer elsewhere, and for the LSTM
+            states = _OURS[self.kind](x, *weights)
+        else:
             first = x.new_zeros(1, x.shape[0], self.units)
             common = (weights, True, 1, 0.0, self.training, False, True)
-            states = torch.lstm(x, [first, torch.zeros_like(first)], *common)[0]
+            if self.kind == "lstm":
+                states = torch.lstm(x, [first, torch.zeros_like(first)], *common)[0]
+            else:
+                states = (torch.gru if self.kind == "gru" else torch.rnn_tanh)(x, first, *common)[0]
         return states if self.return_sequences else states[:, -1]
 
 

@@ -1,0 +1,79 @@
+"""What one waits for besides training: start, import, evaluation, one prediction; and how much memory training takes.
+
+    PELLUCID_DATA=... python benchmarks/start_and_memory.py
+
+Start and import are medians of seven processes; evaluation and prediction are of `lenet5` on MNIST in float32, after
+one call to warm up; memory is the largest resident set of a process that trains on all of CIFAR-10 for ten seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+
+import numpy as np
+import torch
+
+from pellucid import catalog
+from pellucid.datasets._load import load
+from pellucid.engines.engine import engine
+from pellucid.spec import DataSpec
+
+PELLUCID = [sys.executable, "-m", "pellucid"]
+
+
+def seconds(command: list[str]) -> float:
+    found = []
+    for _ in range(7):
+        start = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        found.append(time.perf_counter() - start)
+    return float(np.median(found))
+
+
+def main() -> None:
+    chosen = engine("pytorch")
+    with chosen.threads(None) as threads:
+        print(f"{datetime.now(UTC):%Y-%m-%d} {platform.machine()}, torch {torch.__version__}, {threads} threads")
+        bare = seconds([sys.executable, "-c", "pass"])
+        print(f"pellucid --help         {seconds([*PELLUCID, '--help']):.2f} s")
+        print(
+            f"import pellucid         {seconds([sys.executable, '-c', 'import pellucid']) - bare:.3f} s beyond Python's own"
+        )
+        images = load(DataSpec(name="mnist")).test
+        network = catalog.load("networks", "lenet5")()
+        model = chosen.model(network, images.shape, load(DataSpec(name="mnist")).scaling)
+        for name, what, repeats in (("10,000 images", images, 7), ("one image", images.take(np.arange(1)), 200)):
+            model.logits(what)
+            found = []
+            for _ in range(repeats):
+                start = time.perf_counter()
+                model.logits(what)
+                found.append(time.perf_counter() - start)
+            print(f"logits of {name:13s} {1e3 * np.median(found):.2f} ms")
+    with tempfile.TemporaryDirectory() as runs:
+        for name in ("vgg_small", "compact_cifar"):
+            command = [
+                *PELLUCID,
+                "train",
+                name,
+                "cifar10",
+                "--time-budget",
+                "10",
+                "--runs",
+                runs,
+                "-q",
+                "--no-pictures",
+            ]
+            child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+            _, _, usage = os.wait4(child.pid, 0)
+            print(f"peak memory, {name:14s} {usage.ru_maxrss / 1e6:.2f} GB")
+
+
+if __name__ == "__main__":
+    main()
