@@ -42,9 +42,8 @@ def main() -> None:
         print(f"{datetime.now(UTC):%Y-%m-%d} {platform.machine()}, torch {torch.__version__}, {threads} threads")
         bare = seconds([sys.executable, "-c", "pass"])
         print(f"pellucid --help         {seconds([*PELLUCID, '--help']):.2f} s")
-        print(
-            f"import pellucid         {seconds([sys.executable, '-c', 'import pellucid']) - bare:.3f} s beyond Python's own"
-        )
+        own = seconds([sys.executable, "-c", "import pellucid"]) - bare
+        print(f"import pellucid         {own:.3f} s beyond Python's own")
         images = load(DataSpec(name="mnist")).test
         network = catalog.load("networks", "lenet5")()
         model = chosen.model(network, images.shape, load(DataSpec(name="mnist")).scaling)
