@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
 from pellucid import catalog
@@ -124,6 +125,13 @@ def reference_python(home: Path) -> Path:
     return python
 
 
+def median_with_interval(values: NDArray[np.float64]) -> str:
+    """The median over the rounds and its bootstrap interval (95 %)."""
+    rows = np.random.default_rng(0).integers(0, len(values), (10_000, len(values)))
+    low, high = np.percentile(np.median(values[rows], axis=1), [2.5, 97.5])
+    return f"{np.median(values):.1f} ({low:.1f} to {high:.1f})"
+
+
 def measure(name: str, repeats: int, python: Path) -> dict[str, object]:
     data, images = NETWORKS[name]
     splits = load(DataSpec(name=data, subset=images))
@@ -159,19 +167,12 @@ def measure(name: str, repeats: int, python: Path) -> dict[str, object]:
     rates = {kind: images / np.array(found[1:]) for kind, found in seconds.items()}
     dtype = torch.bfloat16 if about["precision"] == "bf16" else torch.float32
     share = flops(name) * float(np.median(rates["ours"])) / float(np.median(peaks[dtype][1:]))
-    rows = np.random.default_rng(0).integers(0, repeats, (10_000, repeats))
-
-    def ratio(kind: str) -> str:
-        values = rates["ours"] / rates[kind]
-        low, high = np.percentile(np.median(values[rows], axis=1), [2.5, 97.5])
-        return f"{np.median(values):.1f} ({low:.1f} to {high:.1f})"
-
     return {
         "network": name,
         "precision": about["precision"],
         **{kind: f"{np.median(found):,.0f}" for kind, found in rates.items()},
-        "over plain": ratio("plain"),
-        "over keras": ratio("keras"),
+        "over plain": median_with_interval(rates["ours"] / rates["plain"]),
+        "over keras": median_with_interval(rates["ours"] / rates["keras"]),
         "of peak": f"{100 * share:.0f} %",
         "accuracy": " / ".join(f"{100 * value:.1f}" for value in accuracy.values()),
     }

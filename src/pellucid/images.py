@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -134,6 +135,10 @@ class Splits:
 
     def fingerprint(self) -> str:
         """SHA-256 over the three splits and the scaling."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         parts = [images.fingerprint() for _, images in self] + [repr(self.scaling)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

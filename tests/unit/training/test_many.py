@@ -1,0 +1,90 @@
+"""Many runs at once: the same bits as one by one, finished ones kept, failures told, killed processes outlived."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pellucid import catalog
+from pellucid.datasets._load import load
+from pellucid.errors import UsageError
+from pellucid.spec import DataSpec, Recipe
+from pellucid.spec.network import ForeignModule
+from pellucid.spec.run import RunSpec
+from pellucid.storage.run_folder import RunFolder
+from pellucid.training import many
+from pellucid.training.many import Outcome, run_all
+from pellucid.training.run import run
+
+DATA = DataSpec(name="digits")
+
+
+def spec(seed: int = 0, **recipe: Any) -> RunSpec:
+    network = catalog.load("networks", "mlp")(input_shape=load(DATA).shape)
+    return RunSpec(
+        network=network, data=DATA, recipe=Recipe(epochs=1, **recipe), seed=seed, threads=1, precision="fp32"
+    )
+
+
+def weights(root: Path, name: str) -> dict[str, bytes]:
+    return {key: array.tobytes() for key, array in RunFolder.open(root, name).load_weights("last").items()}
+
+
+def test_two_processes_give_the_bits_of_one(tmp_path: Path) -> None:
+    specs = [spec(seed) for seed in range(3)]
+    found = list(run_all(specs, tmp_path / "many", probes=tmp_path, workers=2))
+    assert {outcome.spec.id for outcome in found} == {one.id for one in specs}
+    for one in specs:
+        for _ in run(one, load(DATA), tmp_path / "one", probes=tmp_path):
+            pass
+        assert weights(tmp_path / "many", one.id) == weights(tmp_path / "one", one.id)
+
+
+def test_what_is_done_is_told_and_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = list(run_all([spec(), spec(), replace(spec(), threads=None)], tmp_path, probes=tmp_path, workers=1))
+    assert len(first) == 1, "specs of one id are one run, and one thread is what no number of threads means"
+    monkeypatch.setattr(many, "_until_broken", lambda *_: pytest.fail("a process was asked for a finished run"))
+    assert list(run_all([spec()], tmp_path, probes=tmp_path)) == first
+
+
+def test_failures_are_outcomes_and_the_others_go_on(tmp_path: Path) -> None:
+    diverges = spec(lr=1e30, optimizer="sgd")
+    no_images = replace(spec(), data=DataSpec(name="image_folder", path=str(tmp_path / "nowhere")))
+    found = {one.spec.id: one for one in run_all([diverges, no_images, spec()], tmp_path / "runs", probes=tmp_path)}
+    assert found[diverges.id].result is None and "learning rate" in found[diverges.id].error
+    assert found[no_images.id].result is None and "nowhere" in found[no_images.id].error
+    assert (found[spec().id].result or {})["test_accuracy"] > 0.5
+    again = {one.spec.id: one for one in run_all([diverges], tmp_path / "runs", probes=tmp_path)}
+    assert again[diverges.id].result is None and "learning rate" in again[diverges.id].error
+
+
+def _fatal(asked: dict[str, Any], root: Path, probes: Path) -> Outcome:
+    """In a worker: one seed ends its process every time, another only the first time."""
+    marker = root / "once"
+    if asked["seed"] == 1 or (asked["seed"] == 2 and not marker.exists()):
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return many._told(RunSpec.from_dict(asked), {"status": "finished"})
+
+
+def test_killed_processes_are_replaced_and_a_run_that_kills_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(many, "_run_one", _fatal)
+    monkeypatch.syspath_prepend(Path(__file__).parents[3])  # the other process finds `_fatal` by its module's name
+    specs = [spec(seed) for seed in (2, 0, 3, 4)]
+    found = {one.spec.seed: one for one in run_all(specs, tmp_path, probes=tmp_path, workers=1)}
+    assert all(found[seed].result for seed in (0, 2, 3, 4))
+    found = {one.spec.seed: one for one in run_all([spec(1), spec(5)], tmp_path, probes=tmp_path, workers=1)}
+    assert "without a word" in found[1].error and found[5].result
+
+
+def test_a_module_is_refused(tmp_path: Path) -> None:
+    foreign = replace(spec(), network=ForeignModule("Net", "0"))
+    with pytest.raises(UsageError, match="Net: expected a network of the catalogue"):
+        list(run_all([foreign], tmp_path, probes=tmp_path))
