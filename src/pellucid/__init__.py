@@ -26,6 +26,7 @@ _WHERE = {
     "catalog": "pellucid.catalog",
     "data": "pellucid.verbs.data",
     "doctor": "pellucid.verbs.doctor",
+    "look": "pellucid.verbs.look",
     "network": "pellucid.verbs.networks",
     "predict": "pellucid.verbs.predict",
     "run": "pellucid.verbs.runs",
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from pellucid.verbs.classifier import Classifier
     from pellucid.verbs.data import data
     from pellucid.verbs.doctor import doctor
+    from pellucid.verbs.look import look
     from pellucid.verbs.networks import network
     from pellucid.verbs.predict import predict
     from pellucid.verbs.run import Run

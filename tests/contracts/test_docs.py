@@ -29,7 +29,13 @@ from pellucid.verbs.run import Run
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(DOCS.rglob("*.md"))
-PAGES = {"networks": "networks.md", "datasets": "data.md", "views": "data.md", "recipes": "command-line.md"}
+PAGES = {
+    "networks": "networks.md",
+    "datasets": "data.md",
+    "views": "data.md",
+    "recipes": "command-line.md",
+    "inspection": "looking.md",
+}
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
@@ -227,6 +233,7 @@ def test_what_json_gives_is_documented(run: Run, capsys: pytest.CaptureFixture[s
         "data show": ["digits", "--save", picture],
         "train": [*train, "--epochs", "1"],
         "evaluate": [run.id, *runs],
+        "look": [run.id, "gradient", "--output", picture, *runs],
         "predict": [run.id, picture, *runs],
         "doctor": ["digits"],
         "data list": [],
@@ -293,7 +300,7 @@ def test_python_examples_run_one_after_the_other(
             assert capsys.readouterr().out, f"{document.name}: an example that shows nothing"
 
 
-def test_examples_of_additions_do_what_their_folders_ask_for() -> None:
+def test_examples_of_additions_do_what_their_folders_ask_for(run: Run) -> None:
     from pellucid.datasets._splits import split
     from pellucid.images import Scaling, Splits
 
@@ -309,7 +316,8 @@ def test_examples_of_additions_do_what_their_folders_ask_for() -> None:
     turned = defined["upside_down"](splits).train.pixels
     assert np.array_equal(turned, np.rot90(splits.train.pixels, 2, axes=(1, 2)))
     named = re.findall(r"`src/pellucid/(\w+)/(\w+)\.py`", text(ROOT / "CONTRIBUTING.md"))
-    assert {folder for folder, _ in named} == {"datasets", "networks", "recipes", "charts", "views"}
+    assert b"<svg" in defined["loudest"](run.model(), run.images(), layer="fc2").render("svg")
+    assert {folder for folder, _ in named} == {"datasets", "networks", "recipes", "charts", "views", "inspection"}
     assert all(name in defined for _, name in named)
 
 

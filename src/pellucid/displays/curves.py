@@ -66,13 +66,13 @@ class Curves(Chart):
             "x:Q",
             title=self.x_title,
             scale=alt.Scale(type=kind[self.log_x], nice=False),
-            axis=alt.Axis(format="~g", tickMinStep=1, grid=False),
+            axis=alt.Axis(format="~r", tickMinStep=1, grid=False),
         )
         y = alt.Y(
             "y:Q",
             title=self.y_title,
             scale=alt.Scale(type=kind[self.log_y], zero=False),
-            axis=alt.Axis(format="~%" if self.percent else "~g"),
+            axis=alt.Axis(format="~%" if self.percent else "~r"),
         )
         colour = alt.Color("series:N", title=None, scale=alt.Scale(domain=names), legend=alt.Legend(orient="top"))
         tooltip = [

@@ -28,6 +28,7 @@ class Model:
     def __init__(self, module: nn.Module, scaling: Scaling, *, device: str = "cpu") -> None:
         self.device = torch.device(device)
         self.module = module.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.scaling = scaling
         plain = len(set(scaling.scale)) == 1 and not any(scaling.shift)
         self._one_factor = scaling.scale[0] if plain else None
         as_image = (1, len(scaling.scale), 1, 1)

@@ -1,0 +1,127 @@
+"""Rectifiers with another backward pass, met at the function call: module, functional, in place, reused, shared.
+
+With f what enters a ReLU and R the signal that comes back to it (Springenberg et al. 2015; Zeiler and Fergus 2014):
+
+    gradient    R * [f > 0]
+    deconvnet   max(R, 0)
+    guided      max(R, 0) * [f > 0]
+
+Functions are intercepted by a `TorchFunctionMode`, so that no module is hooked or replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from pellucid.errors import UsageError
+
+RULES = ("deconvnet", "guided")
+
+
+class _Deconvnet(torch.autograd.Function):
+    """max(f, 0) forward, max(R, 0) backward."""
+
+    @staticmethod
+    def forward(ctx: Any, f: Tensor) -> Tensor:
+        return f.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx: Any, r: Tensor) -> Tensor:
+        return r.clamp(min=0)
+
+
+class _Guided(torch.autograd.Function):
+    """max(f, 0) forward, max(R, 0) * [f > 0] backward."""
+
+    @staticmethod
+    def forward(ctx: Any, f: Tensor) -> Tensor:
+        ctx.save_for_backward(f > 0)
+        return f.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx: Any, r: Tensor) -> Tensor:
+        active: Tensor = ctx.saved_tensors[0]
+        signal: Tensor = r.clamp(min=0) * active
+        return signal
+
+
+class _Bypass(torch.autograd.Function):
+    """`value` forward; the signal goes to `x` as it is."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, value: Tensor) -> Tensor:
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, r: Tensor) -> tuple[Tensor, None]:
+        return r, None
+
+
+_RELU = {functional.relu, torch.relu, Tensor.relu}
+_RELU_IN_PLACE = {functional.relu_, torch.relu_, Tensor.relu_}
+_CLAMP = {torch.clamp, torch.clamp_min, Tensor.clamp, Tensor.clamp_min, torch.clip, Tensor.clip}
+_CLAMP_IN_PLACE = {torch.clamp_, torch.clamp_min_, Tensor.clamp_, Tensor.clamp_min_, torch.clip_, Tensor.clip_}
+_MAXIMUM = {torch.maximum, Tensor.maximum, torch.max, Tensor.max}
+#: What bends its input without being a ReLU: neither paper says what its backward pass should be.
+_OTHERS = {
+    *("relu6", "hardtanh", "leaky_relu", "prelu", "rrelu", "elu", "selu", "celu", "gelu", "silu", "mish", "softplus"),
+    *("hardswish", "hardsigmoid", "sigmoid", "tanh", "logsigmoid", "softsign", "tanhshrink", "threshold", "glu"),
+    *("hardshrink", "softshrink", "lstm", "gru", "rnn_tanh", "rnn_relu"),
+}
+
+
+class Rectifiers(TorchFunctionMode):
+    """Inside, every ReLU goes back by `rule`.
+
+    others: what to do at other activations: "refuse", or "gradient", which gives them their true derivative as Captum
+    does. bypass_lrn: local response normalisation hands the signal on as it is (deconvnet: Mahendran and Vedaldi
+    2016). Raises UsageError, in the forward pass, for an activation that is refused.
+    """
+
+    def __init__(self, rule: str, *, others: str = "refuse", bypass_lrn: bool = False) -> None:
+        super().__init__()
+        self._rule: Callable[[Tensor], Tensor] = {"deconvnet": _Deconvnet, "guided": _Guided}[rule].apply
+        self._name, self._others, self._bypass_lrn = rule, others, bypass_lrn
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        entry = _rectified(func, args, kwargs)
+        if entry is not None:
+            f, in_place = entry
+            return f.copy_(self._rule(f)) if in_place else self._rule(f)
+        if self._bypass_lrn and func is functional.local_response_norm:
+            x = args[0] if args else kwargs["input"]
+            return _Bypass.apply(x, func(*args, **kwargs).detach())  # type: ignore[no-untyped-call]
+        name = getattr(func, "__name__", "").rstrip("_")
+        if self._others == "refuse" and name in _OTHERS:
+            raise UsageError(
+                f"{self._name}: expected a network whose only activation is ReLU, found {name}, for which the paper "
+                "has no rule. Use gradient, integrated_gradients or smoothgrad, or others='gradient' to give it its "
+                "true derivative."
+            )
+        return func(*args, **kwargs)
+
+
+def _rectified(func: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Tensor, bool] | None:
+    """What a call rectifies and whether in place; None where the call is no ReLU."""
+    if func in _RELU:
+        f = args[0] if args else kwargs["input"]
+        return f, bool(kwargs.get("inplace", args[1] if len(args) > 1 else False))
+    if func in _RELU_IN_PLACE:
+        return (args[0] if args else kwargs["input"]), True
+    if func in _CLAMP or func in _CLAMP_IN_PLACE:
+        low = kwargs.get("min", args[1] if len(args) > 1 else None)
+        high = kwargs.get("max", args[2] if len(args) > 2 else None)
+        if isinstance(low, (int, float)) and low == 0 and high is None:
+            return (args[0] if args else kwargs["input"]), func in _CLAMP_IN_PLACE
+    if func in _MAXIMUM and len(args) == 2 and all(isinstance(one, Tensor) for one in args):
+        for f, zero in (args, args[::-1]):
+            if not zero.requires_grad and not zero.any():
+                return f, False
+    return None

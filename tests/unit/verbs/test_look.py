@@ -1,0 +1,147 @@
+"""Looking by words: the right images, options and errors for runs and for strangers' networks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from pellucid import catalog
+from pellucid.cli import run as command
+from pellucid.errors import SpecError, UsageError
+from pellucid.verbs.look import _one_a_class, foreign, layer_table, look, read_options, way_table
+from pellucid.verbs.run import Run
+from pellucid.verbs.train import train
+
+STRANGER = """
+from torch import nn
+
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(108, 10))
+
+number = 3
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train(
+        "one_conv", "digits", size=16, epochs=1, subset=200, precision="fp32", threads=1, pictures=False,
+        runs=tmp_path_factory.mktemp("runs"),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Path:
+    path = tmp_path / "net.py"
+    path.write_text(STRANGER)
+    return path
+
+
+def pellucid(*words: object, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr("sys.argv", ["pellucid", *map(str, words)])
+    return command()
+
+
+def test_ways_that_draw_images_get_one_of_each_class_and_others_the_split(run: Run) -> None:
+    maps = look(run, "gradient")
+    assert len(maps.array) == 10  # type: ignore[attr-defined]
+    images = _one_a_class(run.images(), 13)
+    assert images.labels.tolist() == [*range(10), 0, 1, 2]
+    assert "300 images" in look(run, "activation_statistics").title
+    assert "200 images" in look(run, "activation_statistics", split="train").title
+
+
+def test_images_are_chosen_by_number_and_by_file(run: Run, tmp_path: Path) -> None:
+    from PIL import Image
+
+    maps = look(run, "gradient", images=[5, "7"], target=[1, 2])
+    assert np.array_equal(maps.images, run.images().pixels[[5, 7]])  # type: ignore[attr-defined]
+    Image.fromarray(run.images().pixels[3, :, :, 0]).save(tmp_path / "3.png")
+    maps = look(run, "gradient", images=[tmp_path / "3.png"])
+    assert np.array_equal(maps.images[0], run.images().pixels[3])  # type: ignore[attr-defined]
+    with pytest.raises(UsageError, match=r"image: expected a number from 0 to 299 \(split test\), found 300"):
+        look(run, "gradient", images=[300])
+    with pytest.raises(UsageError, match="either numbers of images or files"):
+        look(run, "gradient", images=[0, tmp_path / "3.png"])
+
+
+def test_options_are_those_of_the_way(run: Run) -> None:
+    with pytest.raises(UsageError, match=r"unknown option of top_patches 'layers'. Did you mean layer"):
+        look(run, "top_patches", layers=("conv1",))
+    with pytest.raises(UsageError, match=r"unknown way of looking 'top_patch'. Did you mean top_patches"):
+        look(run, "top_patch")
+    assert read_options("top_patches", {"k": "4", "channel": [1, 2], "layer": "conv1"}) == {
+        "k": 4, "channels": (1, 2), "layer": "conv1",
+    }  # fmt: skip
+    assert read_options("gradient", {"channel": [3], "place": "(1, 2)", "twin": "True"}) == {
+        "channel": 3, "place": (1, 2), "twin": True,
+    }  # fmt: skip
+
+
+def test_a_module_needs_images_and_takes_any_way(stranger: Path, run: Run) -> None:
+    module = foreign(f"{stranger}:Net")
+    with pytest.raises(UsageError, match="expected images beside a module, found none"):
+        look(module, "gradient")
+    floats = torch.rand(2, 1, 8, 8)
+    assert look(module, "gradient", images=floats, target=1).array.shape == (2, 1, 8, 8)  # type: ignore[attr-defined]
+
+
+def test_a_strangers_file_and_weights_are_read_or_refused(stranger: Path, tmp_path: Path) -> None:
+    module = foreign(f"{stranger}:Net")
+    save_file(module.state_dict(), tmp_path / "w.safetensors")
+    again = foreign(f"{stranger}:Net", weights=tmp_path / "w.safetensors")
+    assert all(torch.equal(value, module.state_dict()[key]) for key, value in again.state_dict().items())
+    save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(SpecError, match="expected the weights of Net, found others"):
+        foreign(f"{stranger}:Net", weights=tmp_path / "other.safetensors")
+    (tmp_path / "broken.safetensors").write_bytes(b"no")
+    with pytest.raises(SpecError, match="expected a safetensors file"):
+        foreign(f"{stranger}:Net", weights=tmp_path / "broken.safetensors")
+    with pytest.raises(UsageError, match=r"unknown module 'Nets'. Did you mean Net"):
+        foreign(f"{stranger}:Nets")
+    with pytest.raises(UsageError, match=r"expected FILE.py:NAME"):
+        foreign("net:Net")
+    with pytest.raises(UsageError, match="expected number to be or to make"):
+        foreign(f"{stranger}:number")
+
+
+def test_tables_list_every_way_and_layer(run: Run) -> None:
+    assert [row[0] for row in way_table().rows] == list(catalog.names("inspection"))
+    assert layer_table(run).rows[0] == ("conv1", "Conv2d", "28x14x14", "3x3")
+
+
+def test_the_command_writes_a_picture_and_tells_where(
+    run: Run, stranger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs = ["--runs", run.path.parent]
+    assert pellucid("look", run.id, *runs, monkeypatch=monkeypatch) == 0
+    assert "top_patches" in capsys.readouterr().out
+    assert (
+        pellucid("look", "last", "top-patches", "--channel", "2", "--option", "k=3", *runs, monkeypatch=monkeypatch)
+        == 0
+    )
+    path = Path(capsys.readouterr().out.strip())
+    assert path == run.path / "looks" / "top_patches-2.png" and path.read_bytes().startswith(b"\x89PNG")
+    words = ["--image", "0", "--target", "3", "--json", "--output", "g.svg"]
+    assert pellucid("look", "last", "gradient", *words, *runs, monkeypatch=monkeypatch) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["picture"] == "g.svg" and (tmp_path / "g.svg").read_text().startswith("<svg")
+    assert np.array(found["data"]["array"]).shape == (1, 1, 16, 16)
+    words = ["--model", f"{stranger}:Net", "--data", "digits", "--image", "4", "gradient"]
+    assert pellucid("look", *words, monkeypatch=monkeypatch) == 0
+    assert (tmp_path / "gradient.png").is_file()
+    for words, code in (
+        (["last", "gradient", "--target", "x", *runs], 2),
+        (["last", "gradient", "--option", "k", *runs], 2),
+        (["--model", f"{stranger}:Net", "gradient"], 2),
+        (["last", "filtres", *runs], 2),
+    ):
+        capsys.readouterr()
+        assert pellucid("look", *words, monkeypatch=monkeypatch) == code, capsys.readouterr().err
