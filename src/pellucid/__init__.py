@@ -23,6 +23,7 @@ _WHERE = {
     "Recipe": "pellucid.spec",
     "Run": "pellucid.verbs.run",
     "RunSpec": "pellucid.spec",
+    "atlas": "pellucid.verbs.atlas",
     "catalog": "pellucid.catalog",
     "data": "pellucid.verbs.data",
     "doctor": "pellucid.verbs.doctor",
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from pellucid.errors import PellucidError
     from pellucid.images import Images
     from pellucid.spec import Augmentation, DataSpec, Network, Recipe, RunSpec
+    from pellucid.verbs.atlas import atlas
     from pellucid.verbs.classifier import Classifier
     from pellucid.verbs.data import data
     from pellucid.verbs.doctor import doctor

@@ -233,6 +233,7 @@ def test_what_json_gives_is_documented(run: Run, capsys: pytest.CaptureFixture[s
         "data show": ["digits", "--save", picture],
         "train": [*train, "--epochs", "1"],
         "evaluate": [run.id, *runs],
+        "atlas": [run.id, "-k", "2", *runs],
         "look": [run.id, "gradient", "--output", picture, *runs],
         "predict": [run.id, picture, *runs],
         "doctor": ["digits"],
@@ -263,6 +264,10 @@ def test_every_file_of_a_run_is_documented(run: Run) -> None:
     page = text(DOCS / "runs.md").partition("\n## ")[0]
     for path in run.path.rglob("*"):
         name = re.sub(r"state-\d+", "state-STEP", path.name)
+        if path.parent.name == "atlas":
+            name = re.sub(r"^(train|validation|test)-[0-9a-f]{8}$", "SPLIT-DIGITS", name)
+        elif path.parent.parent.name == "atlas":
+            name = re.sub(r"^fc\d\.", "LAYER.", name)
         assert f"`{name}`" in page or f"`{name}/`" in page, name
 
 

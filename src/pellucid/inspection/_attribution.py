@@ -129,7 +129,7 @@ def traced(
         part = slice(start, start + batch)
         own = Aim(aim.layer, aim.channels[part], aim.places[part], aim.words[part])
         leaf = x[part].clone().requires_grad_()
-        rules = Rectifiers(rule, others=others, bypass_lrn=rule == "deconvnet") if rule else nullcontext()
+        rules = Rectifiers(rule, others=others) if rule else nullcontext()
         with subject.quiet(), torch.enable_grad():
             with rules:
                 value = scores(output_at(subject, leaf, own.layer), own)

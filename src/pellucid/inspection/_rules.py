@@ -11,7 +11,6 @@ Functions are intercepted by a `TorchFunctionMode`, so that no module is hooked 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,46 +20,36 @@ from torch.overrides import TorchFunctionMode
 
 from pellucid.errors import UsageError
 
-RULES = ("deconvnet", "guided")
+#: The rules, with the ways that are called by them.
+_WAYS = {"deconvnet": "deconvnet", "guided": "guided_backprop"}
 
 
-class _Deconvnet(torch.autograd.Function):
-    """max(f, 0) forward, max(R, 0) backward."""
-
-    @staticmethod
-    def forward(ctx: Any, f: Tensor) -> Tensor:
-        return f.clamp(min=0)
+class _Rectified(torch.autograd.Function):
+    """max(f, 0) forward; backward by the rule that `rules` has at that moment."""
 
     @staticmethod
-    def backward(ctx: Any, r: Tensor) -> Tensor:
-        return r.clamp(min=0)
-
-
-class _Guided(torch.autograd.Function):
-    """max(f, 0) forward, max(R, 0) * [f > 0] backward."""
-
-    @staticmethod
-    def forward(ctx: Any, f: Tensor) -> Tensor:
+    def forward(ctx: Any, f: Tensor, rules: Rectifiers) -> Tensor:
+        ctx.rules = rules
         ctx.save_for_backward(f > 0)
         return f.clamp(min=0)
 
     @staticmethod
-    def backward(ctx: Any, r: Tensor) -> Tensor:
+    def backward(ctx: Any, r: Tensor) -> tuple[Tensor, None]:
         active: Tensor = ctx.saved_tensors[0]
-        signal: Tensor = r.clamp(min=0) * active
-        return signal
+        return (r.clamp(min=0) if ctx.rules.rule == "deconvnet" else r.clamp(min=0) * active), None
 
 
-class _Bypass(torch.autograd.Function):
-    """`value` forward; the signal goes to `x` as it is."""
+class _Bypassed(torch.autograd.Function):
+    """`value`, computed from x, forward; deconvnet's signal goes to x as it is, another through the computation."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, value: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, value: Tensor, rules: Rectifiers) -> Tensor:
+        ctx.rules = rules
         return value.clone()
 
     @staticmethod
-    def backward(ctx: Any, r: Tensor) -> tuple[Tensor, None]:
-        return r, None
+    def backward(ctx: Any, r: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        return (r, None, None) if ctx.rules.rule == "deconvnet" else (None, r, None)
 
 
 _RELU = {functional.relu, torch.relu, Tensor.relu}
@@ -77,33 +66,33 @@ _OTHERS = {
 
 
 class Rectifiers(TorchFunctionMode):
-    """Inside, every ReLU goes back by `rule`.
+    """Inside, every ReLU goes back by `rule`, which may be changed between two backward passes of one forward pass.
 
     others: what to do at other activations: "refuse", or "gradient", which gives them their true derivative as Captum
-    does. bypass_lrn: local response normalisation hands the signal on as it is (deconvnet: Mahendran and Vedaldi
-    2016). Raises UsageError, in the forward pass, for an activation that is refused.
+    does. Local response normalisation hands the signal of deconvnet on as it is (Mahendran and Vedaldi 2016).
+    Raises UsageError, in the forward pass, for an activation that is refused.
     """
 
-    def __init__(self, rule: str, *, others: str = "refuse", bypass_lrn: bool = False) -> None:
+    def __init__(self, rule: str, *, others: str = "refuse") -> None:
         super().__init__()
-        self._rule: Callable[[Tensor], Tensor] = {"deconvnet": _Deconvnet, "guided": _Guided}[rule].apply
-        self._name, self._others, self._bypass_lrn = rule, others, bypass_lrn
+        self.rule, self._others = rule, others
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         entry = _rectified(func, args, kwargs)
         if entry is not None:
             f, in_place = entry
-            return f.copy_(self._rule(f)) if in_place else self._rule(f)
-        if self._bypass_lrn and func is functional.local_response_norm:
+            rectified: Tensor = _Rectified.apply(f, self)  # type: ignore[no-untyped-call]
+            return f.copy_(rectified) if in_place else rectified
+        if func is functional.local_response_norm:
             x = args[0] if args else kwargs["input"]
-            return _Bypass.apply(x, func(*args, **kwargs).detach())  # type: ignore[no-untyped-call]
+            return _Bypassed.apply(x, func(*args, **kwargs), self)  # type: ignore[no-untyped-call]
         name = getattr(func, "__name__", "").rstrip("_")
         if self._others == "refuse" and name in _OTHERS:
             raise UsageError(
-                f"{self._name}: expected a network whose only activation is ReLU, found {name}, for which the paper "
-                "has no rule. Use gradient, integrated_gradients or smoothgrad, or others='gradient' to give it its "
-                "true derivative."
+                f"{_WAYS[self.rule]}: expected a network whose only activation is ReLU, found {name}, for which "
+                "the paper has no rule. Use gradient, integrated_gradients or smoothgrad, or others='gradient' to give it "
+                "its true derivative."
             )
         return func(*args, **kwargs)
 

@@ -25,10 +25,8 @@ from pellucid.inspection._subject import BATCH, Subject, by_channel, forward, wa
 class Strongest:
     """Of one layer: value (float32), image (int64) and place (int64, row and column), C x k, C x k, C x k x 2.
 
-    selectivity: C, (m - o) / (m + o) with m the mean over images of the channel's strongest neuron in its best class
-    and o the mean over the other classes, values below zero counted as zero; NaN without labels or where both are
-    zero. best_class: C, -1 without labels. Source of the index: Morcos et al. 2018 (morcos2018 in
-    docs/bibliography.bib).
+    class_means: C x classes, the mean over a class's images of the channel's strongest neuron, values below zero
+    counted as zero. best_class: C, -1 without labels. selectivity: C, see the function.
     """
 
     layer: LayerInfo
@@ -46,19 +44,26 @@ class Strongest:
 
     @property
     def selectivity(self) -> NDArray[np.float64]:
-        means = self.class_means
-        if means.shape[1] < 2:
-            return np.full(len(self.value), np.nan)
-        best = np.nanmax(means, axis=1)
-        others = (np.nansum(means, axis=1) - best) / np.maximum((~np.isnan(means)).sum(1) - 1, 1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            found: NDArray[np.float64] = (best - others) / (best + others)
-        return found
+        return selectivity(self.class_means)
 
     @property
     def silent(self) -> NDArray[np.bool_]:
         """Channels whose strongest neuron is nowhere above zero."""
         return self.value[:, 0] <= 0
+
+
+def selectivity(means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(m - o) / (m + o) of class means C x classes: m the best class's, o the mean of the others'.
+
+    Source: Morcos et al. 2018 (morcos2018 in docs/bibliography.bib).
+    """
+    if means.shape[1] < 2:
+        return np.full(len(means), np.nan)
+    best = np.nanmax(means, axis=1)
+    others = (np.nansum(means, axis=1) - best) / np.maximum((~np.isnan(means)).sum(1) - 1, 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: NDArray[np.float64] = (best - others) / (best + others)
+    return found
 
 
 class _Best:

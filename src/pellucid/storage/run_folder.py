@@ -217,6 +217,25 @@ class RunFolder:
         atomic.write(path, data)
         return path
 
+    def save_arrays(self, name: str, tensors: Tensors) -> None:
+        """Keeps arrays, with their checksum, in a file below the folder."""
+        path = self.path / name
+        with atomic.translated(path, sum(array.nbytes for array in tensors.values())):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        sealed.write_tensors(path, tensors, {})
+
+    def load_arrays(self, name: str) -> Tensors | None:
+        """What `save_arrays` kept; None where there is nothing, or nothing whole: it can be made again."""
+        path = self.path / name
+        try:
+            return sealed.read_tensors(path)[0] if path.exists() else None
+        except StorageError:
+            return None
+
+    def delete_file(self, name: str) -> None:
+        """Takes away a file that `save_arrays` kept, if it is there."""
+        (self.path / name).unlink(missing_ok=True)
+
     def status(self) -> str:
         """running, interrupted, finished, diverged or broken."""
         if is_locked(self.path):
