@@ -90,9 +90,9 @@ class Rectifiers(TorchFunctionMode):
         name = getattr(func, "__name__", "").rstrip("_")
         if self._others == "refuse" and name in _OTHERS:
             raise UsageError(
-                f"{_WAYS[self.rule]}: expected a network whose only activation is ReLU, found {name}, for which "
-                "the paper has no rule. Use gradient, integrated_gradients or smoothgrad, or others='gradient' to give it "
-                "its true derivative."
+                f"{_WAYS[self.rule]}: expected a network whose only activation is ReLU, found {name}, for which the "
+                "paper has no rule. Use gradient, integrated_gradients or smoothgrad; or others='gradient', to give "
+                "it its true derivative."
             )
         return func(*args, **kwargs)
 
