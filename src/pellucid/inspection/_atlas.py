@@ -92,12 +92,14 @@ class _Pass:
         channels = layer.shape[0]
         self.layer, self.k, self.places = layer, k, layer.shape[1] * layer.shape[2]
         self.step = max(1, -(-images // SAMPLE))
+        kept = -(-images // self.step)
+        # written in place: what outlives a batch would be put among its large blocks, and the heap would grow
         self.state: dict[str, Tensor] = {
             "count": torch.zeros((), dtype=torch.int64),
-            "value": torch.empty(channels, 0),
-            "image": torch.empty(channels, 0, dtype=torch.int64),
-            "low_value": torch.empty(channels, 0),
-            "low_image": torch.empty(channels, 0, dtype=torch.int64),
+            "value": torch.full((channels, k), float("-inf")),
+            "image": torch.full((channels, k), -1),
+            "low_value": torch.full((channels, k), float("inf")),
+            "low_image": torch.full((channels, k), -1),
             "sums": torch.zeros(channels, classes, dtype=torch.float64),
             "mean": torch.zeros(channels, dtype=torch.float64),
             "squares": torch.zeros(channels, dtype=torch.float64),
@@ -106,8 +108,8 @@ class _Pass:
             "active": torch.zeros(channels, dtype=torch.int64),
             "peak_mean": torch.zeros(channels, dtype=torch.float64),
             "peak_products": torch.zeros(channels, channels, dtype=torch.float64),
-            "sample": torch.empty(0, channels),
-            "sample_image": torch.empty(0, dtype=torch.int64),
+            "sample": torch.zeros(kept, channels),
+            "sample_image": torch.zeros(kept, dtype=torch.int64),
         }
 
     def add(self, values: Tensor, first: int, labels: Tensor | None) -> None:
@@ -121,7 +123,8 @@ class _Pass:
             images = torch.cat([s[f"{name}image"], image.expand(len(joined), n)], 1)
             # stable: of equal peaks the image with the lower number, which was seen earlier, stays before
             kept, order = joined.sort(stable=True, dim=1, descending=descending)
-            s[f"{name}value"], s[f"{name}image"] = kept[:, : self.k], images.gather(1, order[:, : self.k])
+            s[f"{name}value"].copy_(kept[:, : self.k])
+            s[f"{name}image"].copy_(images.gather(1, order[:, : self.k]))
         if labels is not None:
             s["sums"].index_add_(1, labels, peaks.T.double().clamp(min=0))
         whole = int(s["count"]) + n
@@ -133,8 +136,8 @@ class _Pass:
         shift = mean.cpu() - s["mean"]
         s["mean"] += shift * (n / whole)
         s["squares"] += squares.cpu() + shift**2 * (share * self.places)
-        s["low"] = torch.minimum(s["low"], flat.amin(1).amin(0).float().cpu())
-        s["high"] = torch.maximum(s["high"], peaks.amax(0))
+        torch.minimum(s["low"], flat.amin(1).amin(0).float().cpu(), out=s["low"])
+        torch.maximum(s["high"], peaks.amax(0), out=s["high"])
         s["active"] += flat.gt(0).float().sum(1).double().sum(0).long().cpu()
         own = peaks.double()
         shift = own.mean(0) - s["peak_mean"]
@@ -142,8 +145,8 @@ class _Pass:
         s["peak_mean"] += shift * (n / whole)
         s["peak_products"] += centred.T @ centred + torch.outer(shift, shift) * share
         chosen = slice(-first % self.step, None, self.step)
-        s["sample"] = torch.cat([s["sample"], peaks[chosen]])
-        s["sample_image"] = torch.cat([s["sample_image"], image[chosen]])
+        places = image[chosen] // self.step
+        s["sample"][places], s["sample_image"][places] = peaks[chosen], image[chosen]
         s["count"] += n
 
     def result(self, counts: NDArray[np.int64]) -> Arrays:
@@ -284,7 +287,7 @@ def _restored(states: dict[str, _Pass], kept: Arrays | None) -> int:
         return 0
     for name, one in states.items():
         for key in one.state:
-            one.state[key] = torch.from_numpy(np.array(kept[f"{name}/{key}"]))
+            one.state[key].copy_(torch.from_numpy(np.array(kept[f"{name}/{key}"])))
     return int(next(iter(states.values())).state["count"])
 
 

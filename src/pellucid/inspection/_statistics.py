@@ -76,7 +76,8 @@ class _Running:
         self.step = -(-images * self.places // SAMPLE)
         while gcd(self.step, self.places) > 1:  # else the sample would see the same places of every image
             self.step += 1
-        self.sample: list[Tensor] = []
+        # written in place: what outlives a batch would be put among its large blocks, and the heap would grow
+        self.sample = torch.zeros(-(-images * self.places // self.step), channels)
 
     def add(self, values: Tensor) -> None:
         """A batch N C H W."""
@@ -99,8 +100,9 @@ class _Running:
         bounds = _BOUNDED.get(self.layer.kind)
         if bounds is not None:
             self.saturated += ((flat <= bounds[0]) | (flat >= bounds[1])).sum(0).cpu()
-        # a copy: what comes next in the network may change the values in place
-        self.sample.append(flat[-self.count % self.step :: self.step].to("cpu", torch.float32, copy=True))
+        first = -(-self.count // self.step)
+        chosen = flat[-self.count % self.step :: self.step]
+        self.sample[first : first + len(chosen)] = chosen.cpu()
         self.count = whole
 
     def result(self) -> ChannelStatistics:
@@ -117,7 +119,7 @@ class _Running:
             std=std.numpy(),
             low=self.low.double().numpy(),
             high=self.high.double().numpy(),
-            quantiles=np.quantile(torch.cat(self.sample).double().numpy(), QUANTILES, axis=0).T,
+            quantiles=np.quantile(self.sample.double().numpy(), QUANTILES, axis=0).T,
             zeros=self.zeros.double().numpy() / self.count,
             saturated=share if bounded else np.full_like(share, np.nan),
             correlation=np.where(np.isfinite(correlation), np.clip(correlation, -1, 1), np.nan),

@@ -72,8 +72,9 @@ class _Best:
     def __init__(self, layer: LayerInfo, k: int, classes: int) -> None:
         channels = layer.shape[0]
         self.layer, self.k = layer, k
-        self.value = torch.empty(channels, 0)
-        self.image, self.place = (torch.empty(channels, 0, dtype=torch.int64) for _ in range(2))
+        # written in place: what outlives a batch would be put among its large blocks, and the heap would grow
+        self.value = torch.full((channels, k), float("-inf"))
+        self.image, self.place = (torch.full((channels, k), -1) for _ in range(2))
         self.sums = torch.zeros(channels, classes, dtype=torch.float64)
 
     def add(self, values: Tensor, first: int, labels: Tensor | None) -> None:
@@ -84,11 +85,11 @@ class _Best:
         image = torch.arange(first, first + value.shape[1]).expand_as(place)
         joined = torch.cat([self.value, value], 1)
         # stable: of equal values the one seen earlier, whose image has the lower number, stays before
-        self.value, order = joined.sort(stable=True, dim=1, descending=True)
-        self.value = self.value[:, : self.k]
+        kept, order = joined.sort(stable=True, dim=1, descending=True)
         order = order[:, : self.k]
-        self.image = torch.cat([self.image, image], 1).gather(1, order)
-        self.place = torch.cat([self.place, place], 1).gather(1, order)
+        self.value.copy_(kept[:, : self.k])
+        self.image.copy_(torch.cat([self.image, image], 1).gather(1, order))
+        self.place.copy_(torch.cat([self.place, place], 1).gather(1, order))
         if labels is not None:
             self.sums.index_add_(1, labels, value.double().clamp(min=0))
 
