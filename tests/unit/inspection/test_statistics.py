@@ -91,11 +91,13 @@ def test_dead_silent_and_alike_channels_are_named() -> None:
 def test_quantiles_of_much_data_come_from_an_even_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_statistics, "SAMPLE", 2_000)
     module = nn.Sequential(nn.Conv2d(1, 2, 1))
+    with torch.no_grad():
+        module[0].weight.copy_(torch.tensor([1.0, -2.0]).view(2, 1, 1, 1))  # type: ignore[union-attr, operator]
     x = torch.rand(400, 1, 10, 10, generator=torch.Generator().manual_seed(0))
     (found,) = channel_statistics(Subject.of(module), x)
     values = kept(module, x)["0"]
     assert not found.exact_quantiles
-    assert np.allclose(found.quantiles, np.quantile(values, QUANTILES, axis=0).T, atol=0.05 * values.std())
+    assert np.allclose(found.quantiles, np.quantile(values, QUANTILES, axis=0).T, atol=0.1)
 
 
 def test_bad_questions_are_refused() -> None:
