@@ -81,7 +81,7 @@ class Table(Display):
         cells, right = [list(self.columns), *self._cells()], self._numeric()
         widths = [max(len(row[k]) for row in cells) * _CHARACTER + _GAP for k in range(len(self.columns))]
         top = 34 if self.title else 8
-        width = sum(widths) + 16
+        width = max(sum(widths), len(self.title) * 8.6) + 16
         parts = [svg.text(self.title, x=8, y=20, font_weight=600, font_size=14, fill=INK)] if self.title else []
         for i, row in enumerate(cells):
             y, x = top + _ROW * i + 15, 8.0

@@ -20,9 +20,6 @@ from pellucid.images import Images
 from pellucid.inspection._layers import layer_of
 from pellucid.inspection._subject import Subject, output_at
 
-#: Images that are compared where none are chosen.
-FEW = 5
-
 
 @dataclass(frozen=True)
 class CorrespondencePage(Page):
@@ -36,7 +33,14 @@ class CorrespondencePage(Page):
 
 
 def correspondence(
-    model: Any, images: Any, *, layer: str | None = None, size: int = 8, stride: int = 4, fill: float = 0.5
+    model: Any,
+    images: Any,
+    *,
+    layer: str | None = None,
+    size: int = 8,
+    stride: int = 4,
+    fill: float = 0.5,
+    n: int = 5,
 ) -> CorrespondencePage:
     """Where hiding the same part of different images changes a layer in the same way.
 
@@ -44,22 +48,24 @@ def correspondence(
         D   = mean over pairs i != j of  share of features with  sign(e_i) != sign(e_j)
 
     for every place of the square; low where the network finds the same thing there in all images, such as the eyes of
-    aligned faces. Beside it D between different places of different images: what chance gives. Of the images the
-    first label's, if they have labels: parts of other classes need not agree. layer: by default the last convolution.
-    size, stride: of the square, in pixels. fill: share of the range between the images' lowest and highest values.
+    aligned faces, and trivially where all are empty. Beside it D between different places of different images: what
+    chance gives. Of the images the first label's, the first n, if they have labels: parts of other classes need not
+    agree. layer: by default the last convolution. size, stride: of the square, in pixels. fill: share of the range
+    between the images' lowest and highest values.
 
     Source: Zeiler and Fergus 2014, section 4.3 (zeiler2014 in docs/bibliography.bib).
 
     Raises UsageError for fewer than two images or a square larger than they are.
     """
     subject = Subject.of(model)
-    if isinstance(images, Images) and len(images) > 1:
-        alike = np.flatnonzero(images.labels == images.labels[0])
-        images = images.take(alike) if len(alike) > 1 else images
-    x = next(subject.batches(images, max(len(images), 1)))[1]
+    if isinstance(images, Images):
+        images = images.take(np.flatnonzero(images.labels == images.labels[:1])[:n])
+    else:
+        images = images[:n]
+    x = next(subject.batches(images, n))[1]
     height, width = x.shape[2:]
     if len(x) < 2:
-        raise UsageError("images: expected two or more to compare, found one. Choose several of one class.")
+        raise UsageError("images: expected two or more of one class to compare, found one. Choose several.")
     if not 1 <= size <= min(height, width) or stride < 1:
         raise UsageError(
             f"size: expected 1 to {min(height, width)} pixels and a stride of 1 or more, found {size} and {stride}."

@@ -44,7 +44,7 @@ def test_only_images_of_one_class_are_compared() -> None:
 
 
 def test_bad_questions_are_refused() -> None:
-    with pytest.raises(UsageError, match="expected two or more to compare, found one"):
+    with pytest.raises(UsageError, match="expected two or more of one class to compare, found one"):
         correspondence(built(ResNet), pictures(1))
     with pytest.raises(UsageError, match="size: expected 1 to 32 pixels"):
         correspondence(built(ResNet), pictures(2), size=40)
