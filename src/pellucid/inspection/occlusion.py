@@ -145,7 +145,7 @@ def occlusion(
 
 
 def _classes(taken: NDArray[np.int64], name: Any) -> list[Display]:
-    """Each place in the colour of the class that the image is taken for there, and the colours of the six commonest."""
+    """Each place in the colour of the class it is taken for there, and the colours of the six commonest classes."""
     order = [int(label) for label in np.argsort(-np.bincount(taken.ravel()), kind="stable") if (taken == label).any()]
     shown = order[: len(CATEGORIES) - 1]
     colours = np.array([[int(one[k : k + 2], 16) for k in (1, 3, 5)] for one in CATEGORIES], np.uint8)
