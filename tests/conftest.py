@@ -21,6 +21,14 @@ def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         os.environ["XDG_CACHE_HOME"] = before
 
 
+@pytest.fixture(autouse=True)
+def same_numbers_every_time() -> None:
+    """Weights that a test draws without saying how are the same in every run."""
+    import torch
+
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def real_data() -> Path:
     """The folder with the official files of MNIST, Fashion-MNIST and CIFAR-10; skips where there is none."""

@@ -38,17 +38,18 @@ def images(count: int = 12) -> Images:
     return Images(pixels, np.arange(count, dtype=np.int64) % 3, ("a", "<b>", "c" * 50))
 
 
-def drawn(name: str) -> Display:
-    function = catalog.load("inspection", name)
-    options: dict[str, Any] = {}
-    required = [
-        one.name
-        for one in inspect.signature(function).parameters.values()
+def required(name: str) -> dict[str, Any]:
+    """What a way cannot do without: a second network, or moments of a training."""
+    given = {"other": network(name), "snapshots": [(0, network(name)), (2, network(name))]}
+    return {
+        one.name: given[one.name]
+        for one in inspect.signature(catalog.load("inspection", name)).parameters.values()
         if one.kind is inspect.Parameter.KEYWORD_ONLY and one.default is inspect.Parameter.empty
-    ]
-    if "other" in required:
-        options["other"] = network(name)
-    found = function(network(name), images(), **options)
+    }
+
+
+def drawn(name: str) -> Display:
+    found = catalog.load("inspection", name)(network(name), images(), **required(name))
     assert isinstance(found, Display)
     return found
 
@@ -79,9 +80,7 @@ def test_a_way_leaves_the_network_as_it_was(name: str) -> None:
     module = network(name).train()
     weights = {key: value.clone() for key, value in module.state_dict().items()}
     state = torch.random.get_rng_state()
-    function = catalog.load("inspection", name)
-    options = {"other": network(name)} if name == "match" else {}
-    function(module, images(), **options)
+    catalog.load("inspection", name)(module, images(), **required(name))
     assert all(part.training for part in module.modules())
     assert all(torch.equal(value, weights[key]) for key, value in module.state_dict().items())
     assert all(value.grad is None and value.requires_grad for value in module.parameters())

@@ -41,6 +41,9 @@ def train(
     exact: Annotated[
         bool, typer.Option("--exact", help="The same bits at any load: one thread, fp32, on the processor.")
     ] = False,
+    checkpoints: Annotated[
+        bool, typer.Option("--checkpoints", help="Keep the weights after every epoch, to look at the training.")
+    ] = False,
     runs: Runs = None,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
@@ -65,6 +68,7 @@ def train(
             pictures=pictures,
             tensorboard=tensorboard,
             exact=exact,
+            checkpoints=checkpoints,
             **options,
         )
     finally:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pellucid.errors import UsageError
 from pellucid.inspection._fields import Fields, Known
 from pellucid.inspection._subject import Subject, by_channel, forward, watched
 from pellucid.spec.receptive_field import ReceptiveField
+
+#: Kinds of module that give the same values again while nothing is trained.
+IDLE = ("Flatten", "Unflatten", "Identity", "Dropout", "Dropout1d", "Dropout2d", "AlphaDropout")
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,20 @@ class LayerInfo:
     def shape_text(self) -> str:
         """96x8x8, or 84 for a vector."""
         return "x".join(map(str, self.shape[: 1 if self.rank == 2 else 2 if self.rank == 3 else 3]))
+
+    def window(
+        self, place: NDArray[np.int64], height: int, width: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]] | None:
+        """What the neuron at `place` (row, column) sees of an image: rows R 1, columns C, and which lie inside, R C.
+
+        Rows and columns outside the image are moved to its border. None where it sees all of it, or more.
+        """
+        if self.field is None or self.field.height.size > height or self.field.width.size > width:
+            return None
+        (top, bottom), (left, right) = self.field.height.pixels(int(place[0])), self.field.width.pixels(int(place[1]))
+        rows, columns = np.arange(top, bottom + 1)[:, None], np.arange(left, right + 1)
+        inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+        return rows.clip(0, height - 1), columns.clip(0, width - 1), inside
 
 
 def layers(model: Any, images: Any) -> list[LayerInfo]:

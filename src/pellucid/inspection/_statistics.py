@@ -61,7 +61,7 @@ class ChannelStatistics:
         return sorted(pairs, key=lambda pair: -abs(pair[2]))
 
 
-class _Running:
+class Running:
     """The merged state of one layer."""
 
     def __init__(self, layer: LayerInfo, images: int) -> None:
@@ -131,7 +131,7 @@ def channel_statistics(subject: Subject, images: Any, wanted: Sequence[str] = ()
     """Statistics of the layers called `wanted` (all, if empty), in the order of the network."""
     first = next(subject.batches(images, 1))[1]
     chosen = [one for one in layers(subject, first) if not wanted or one.name in wanted]
-    running = {one.name: _Running(one, len(images)) for one in chosen}
+    running = {one.name: Running(one, len(images)) for one in chosen}
 
     def see(name: str, value: Tensor) -> None:
         if name in running:

@@ -205,6 +205,24 @@ def forward(subject: Subject, x: Tensor) -> Tensor:
     return found
 
 
+def probabilities_of(model: Any, images: Images) -> NDArray[np.float64]:
+    """Class probabilities N x classes, float64."""
+    subject = Subject.of(model)
+    with subject.quiet(), torch.inference_mode():
+        logits = [forward(subject, x).double().softmax(1).cpu() for _, x in subject.batches(images)]
+    found: NDArray[np.float64] = torch.cat(logits).numpy()
+    return found
+
+
+def spread(count: int, most: int) -> list[int]:
+    """Up to `most` numbers below `count`, first and last among them, closer together at the beginning."""
+    if count <= most:
+        return list(range(count))
+    found = np.unique(np.geomspace(1, count, most).round().astype(int) - 1)
+    missing = [k for k in range(count) if k not in found][: most - len(found)]  # where rounding made two into one
+    return sorted({*found.tolist(), *missing})
+
+
 def by_channel(values: Tensor) -> Tensor:
     """N C H W of a layer's output: units of a vector have one place, sequences N T F have T places of F channels."""
     if values.ndim == 2:

@@ -12,7 +12,7 @@ from pellucid.displays.curves import Curves, Series
 from pellucid.displays.display import Display
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
-from pellucid.inspection._layers import layer_of
+from pellucid.inspection._layers import IDLE, layer_of
 from pellucid.inspection._statistics import QUANTILES, ChannelStatistics, channel_statistics
 from pellucid.inspection._subject import Subject
 
@@ -83,7 +83,7 @@ def activation_statistics(
         )
     columns = ("layer", "shape", "mean", "std", "lowest", "highest", "zeros", "dead channels", "at bounds", "alike")
     table = Table(columns, rows, title=f"Activations over {len(images):,} images")
-    drawn = [_distribution(one) for one in found if one.layer.kind != "Flatten"]  # the same values again
+    drawn = [_distribution(one) for one in found if one.layer.kind not in IDLE]
     displays: list[Display] = [table, Page(drawn, columns=2)]
     return StatisticsPage(displays, title=table.title, statistics=found)
 

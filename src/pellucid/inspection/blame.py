@@ -15,8 +15,7 @@ from pellucid.displays.page import Page
 from pellucid.errors import DataError, UsageError
 from pellucid.images import Images
 from pellucid.inspection._layers import layer_of
-from pellucid.inspection._subject import Subject, by_channel, forward, watched
-from pellucid.inspection.mistakes import probabilities_of
+from pellucid.inspection._subject import Subject, by_channel, forward, probabilities_of, watched
 from pellucid.inspection.top_patches import top_patches
 
 

@@ -18,7 +18,7 @@ from pellucid.displays.page import Page
 from pellucid.displays.palette import DIVERGING
 from pellucid.errors import UsageError
 from pellucid.images import Images
-from pellucid.inspection._layers import LayerInfo, layer_of
+from pellucid.inspection._layers import IDLE, LayerInfo, layer_of
 from pellucid.inspection._layers import layers as layers_of
 from pellucid.inspection._subject import Subject, by_channel, forward, watched
 
@@ -46,36 +46,39 @@ class Seen:
         """Whether there are values below zero."""
         return bool((self.values < 0).any())
 
-
-@dataclass(frozen=True)
-class FeatureMapsPage(Page):
-    """The pictures, image by image; seen: the numbers behind them, layer by layer."""
-
-    seen: Sequence[Seen] = ()
-
     def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
         return {
-            "title": self.title,
-            "layers": [
-                {
-                    "layer": one.layer.name,
-                    "shape": list(one.layer.shape),
-                    "channels": one.channels,
-                    "scale": [-one.bound if one.both else 0.0, one.bound],
-                    "values": one.values,
-                }
-                for one in self.seen
-            ],
+            "layer": self.layer.name,
+            "shape": list(self.layer.shape),
+            "channels": self.channels,
+            "scale": [-self.bound if self.both else 0.0, self.bound],
+            "values": self.values,
         }
 
 
-def feature_maps(model: Any, images: Any, *, layers: Sequence[str] = (), channels: int = 32) -> FeatureMapsPage:
+@dataclass(frozen=True)
+class FeatureMapsPage(Page):
+    """The pictures, image by image; seen: the numbers behind them, layer by layer; other_seen: a second network's."""
+
+    seen: Sequence[Seen] = ()
+    other_seen: Sequence[Seen] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        found = {"title": self.title, "layers": [one.to_dict() for one in self.seen]}
+        return {**found, "other_layers": [one.to_dict() for one in self.other_seen]} if self.other_seen else found
+
+
+def feature_maps(
+    model: Any, images: Any, *, layers: Sequence[str] = (), channels: int = 32, other: Any = None
+) -> FeatureMapsPage:
     """What every layer makes of an image: its maps, or its vector as bars.
 
     Each layer has one colour scale over its channels and images: from zero up where nothing is below zero, else in
     two colours around zero. Sequences are one picture of steps by units. At most 8 images are drawn. layers: only
     these; by default all that change their input. channels: at most this many maps a layer, spread evenly; of vectors
-    and sequences all units are drawn, as far as there is room for one pixel each.
+    and sequences all units are drawn, as far as there is room for one pixel each. other: a second network, drawn
+    beside the first on its own scales; of `layers`, those that it has.
 
     Source: the feature maps of LeCun et al. 1998 (lecun1998 in docs/bibliography.bib).
 
@@ -89,9 +92,7 @@ def feature_maps(model: Any, images: Any, *, layers: Sequence[str] = (), channel
     found = layers_of(subject, x[:1])
     for name in layers:
         layer_of(subject, x[:1], name)
-    # these give the same values again
-    idle = ("Flatten", "Unflatten", "Identity", "Dropout", "Dropout1d", "Dropout2d", "AlphaDropout")
-    wanted = {one.name: one for one in found if (one.name in layers if layers else one.kind not in idle)}
+    wanted = {one.name: one for one in found if (one.name in layers if layers else one.kind not in IDLE)}
     seen, output = _seen(subject, x, wanted, channels)
     displays: list[Display] = []
     pictures = subject.bytes(images)[: len(x)]
@@ -100,7 +101,13 @@ def feature_maps(model: Any, images: Any, *, layers: Sequence[str] = (), channel
         displays.append(ImageGrid(picture[None], title=f"image {k}{_answer(images, output[k], k)}"))
         displays += [_drawn(one, k, before, images) for one in seen]
     count = f"{len(x)} of {total:,} images" if len(x) < total else f"{total} image{'s' * (total > 1)}"
-    return FeatureMapsPage(displays, title=f"Feature maps of {count}", seen=seen)
+    title = f"Feature maps of {count}"
+    if other is None:
+        return FeatureMapsPage(displays, title=title, seen=seen)
+    there = {one.name for one in layers_of(Subject.of(other), x[:1])}
+    beside = feature_maps(other, images, layers=[name for name in layers if name in there], channels=channels)
+    both = Page([Page(displays, title="this network"), Page(beside.displays, title="the other")], columns=2)
+    return FeatureMapsPage([both], title=f"{title} in two networks", seen=seen, other_seen=beside.seen)
 
 
 def _seen(

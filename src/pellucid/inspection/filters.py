@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,14 @@ from pellucid.displays.colours import around_gray, signed
 from pellucid.displays.image_grid import ImageGrid
 from pellucid.displays.page import Page
 from pellucid.inspection._kernels import DEAD, Kernels, kernels
-from pellucid.inspection._subject import Subject
+from pellucid.inspection._subject import Subject, spread
 
 #: Filters and input channels that are drawn of a layer whose filters are no pictures.
 MANY = 32
 #: Filters that are drawn where each is one tile.
 TILES = 256
+#: Filters that are drawn over the training.
+MOST = 20
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,13 @@ class FiltersPage(Page):
 
 
 def filters(
-    model: Any, images: Any, *, layer: str | None = None, normalise: bool = True, order: bool = False
+    model: Any,
+    images: Any,
+    *,
+    layer: str | None = None,
+    normalise: bool = True,
+    order: bool = False,
+    snapshots: Sequence[tuple[int, Any]] = (),
 ) -> FiltersPage:
     """The weights of a convolutional layer, filter by filter.
 
@@ -50,8 +58,10 @@ def filters(
     Filters of three input channels are colour pictures around gray, those of one channel maps in two colours around
     zero. Of other layers each row is a filter and each column one of its input channels, the first 32 of both. layer:
     by default the first convolution. normalise: beside the filters on one common scale, which shows which are strong,
-    each on a scale of its own, which shows the faint ones. order: by norm, strongest first. `images` are only passed
-    through, to meet the layers.
+    each on a scale of its own, which shows the faint ones. order: by norm, strongest first. snapshots: (epoch,
+    network) pairs, in order; the first 20 filters after each of up to eight of them too, of other layers their first
+    input channel; of a run, the epochs that `train --checkpoints` kept. `images` are only passed through, to meet the
+    layers.
 
     Source: Zeiler and Fergus 2014 (zeiler2014 in docs/bibliography.bib).
 
@@ -78,10 +88,27 @@ def filters(
     if normalise:
         own = [f"{word} ±{bound:.2g}" for word, bound in zip(plain, bounds, strict=True)]
         displays.append(draw(weights, bounds, own, "Each on its own scale"))
+    if snapshots:
+        displays.append(_over_training(snapshots, images, found, shown[:MOST]))
     dead = int(found.dead.sum())
     title = f"Filters of {found.layer.name}" + (f", {dead} dead (norm below {DEAD:g} of the median)" if dead else "")
     columns = 2 if not one_tile and weights.shape[1] <= 8 else 1
     return FiltersPage(displays, title=title, columns=columns, kernels=found, order=by_norm.tolist())
+
+
+def _over_training(
+    snapshots: Sequence[tuple[int, Any]], images: Any, found: Kernels, shown: NDArray[np.int64]
+) -> ImageGrid:
+    """Filters in rows, moments in columns; one scale for all."""
+    few = [snapshots[k] for k in spread(len(snapshots), 8)]
+    moments = [kernels(Subject.of(one), images, found.layer.name).weights[shown] for _, one in few]
+    count = found.weights.shape[1] if found.weights.shape[1] in (1, 3) else 1
+    weights = np.stack(moments, 1)[:, :, :count].reshape(-1, count, *found.weights.shape[2:])
+    whole = float(np.abs(weights).max(initial=0))
+    captions = [f"epoch {epoch}" for _ in shown for epoch, _ in few]
+    title = f"Over the training; one scale, ±{whole:.2g}"
+    drawn = _tiles(weights, np.full(len(weights), whole), captions, title)
+    return replace(drawn, columns=len(few), row_names=[str(k) for k in shown])
 
 
 def _tiles(

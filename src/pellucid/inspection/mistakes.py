@@ -5,27 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from pellucid.charts.calibration_curve import calibration_curve
+from pellucid.charts.confusion_matrix import confusion_matrix
 from pellucid.displays.display import Display
 from pellucid.displays.image_grid import ImageGrid
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
 from pellucid.errors import DataError
+from pellucid.evaluation.calibration import calibration
 from pellucid.images import Images
-from pellucid.inspection._subject import Subject, forward
+from pellucid.inspection._subject import probabilities_of
 
 
 def mistakes(model: Any, images: Any, *, n: int = 20, other: Any = None) -> Page:
     """Wrong and right images by confidence, the hardest classes, and labels that are likely wrong.
 
     Four rows of n images: the surest wrong ones, the least sure wrong ones, the least sure right ones and the surest
-    right ones, each with its true and predicted class and the probability of the latter. Hardest classes: by
-    accuracy, with what they are taken for most. Likely label errors: images that are taken for another class at least
-    as confidently as images of that class are on average, and for their own less than theirs (northcutt2021); sorted
-    by the margin. other: a second network, whose changes are shown too: what it gets right that this one does not,
-    and the reverse.
+    right ones, each with its true and predicted class and the probability of the latter. Confusion matrix, and
+    calibration curve with its expected error. Hardest classes: by accuracy, with what they are taken for most. Likely
+    label errors: images that are taken for another class at least as confidently as images of that class are on
+    average, and for their own less than theirs (northcutt2021); sorted by the margin. other: a second network, whose
+    changes are shown too: what it gets right that this one does not, and the reverse.
 
     images: `Images`, with their labels. Raises DataError without labels.
     """
@@ -48,6 +50,14 @@ def mistakes(model: Any, images: Any, *, n: int = 20, other: Any = None) -> Page
         grid(good[:n], "Surest right ones"),
         _hardest(images.labels, guess, names),
     ]
+    if probabilities.shape[1] == len(names):
+        counts = np.zeros((len(names), len(names)), np.int64)
+        np.add.at(counts, (images.labels, guess), 1)
+        told = calibration(probabilities, images.labels)
+        displays += [
+            confusion_matrix(counts, class_names=names),
+            calibration_curve(told.confidence, accuracy=told.accuracy, count=told.count, error=told.error),
+        ]
     suspects, _ = likely_label_errors(probabilities, images.labels)
     displays.append(
         grid(suspects[:n], f"Likely label errors: {len(suspects):,} (label → what it looks like), by margin")
@@ -64,15 +74,6 @@ def mistakes(model: Any, images: Any, *, n: int = 20, other: Any = None) -> Page
                 _grid(images, found[:n], theirs.argmax(1), theirs.max(1), f"{len(found):,} images {title}")
             )
     return Page(displays, title=f"Mistakes: {accuracy}")
-
-
-def probabilities_of(model: Any, images: Images) -> NDArray[np.float64]:
-    """Class probabilities N x classes, float64."""
-    subject = Subject.of(model)
-    with subject.quiet(), torch.inference_mode():
-        logits = [forward(subject, x).double().softmax(1).cpu() for _, x in subject.batches(images)]
-    found: NDArray[np.float64] = torch.cat(logits).numpy()
-    return found
 
 
 def likely_label_errors(

@@ -12,7 +12,7 @@ from torch import Tensor
 from pellucid.displays.heatmap import Heatmap
 from pellucid.errors import UsageError
 from pellucid.images import Images
-from pellucid.inspection._layers import layers
+from pellucid.inspection._layers import IDLE, layers
 from pellucid.inspection._subject import Subject, forward, watched
 
 
@@ -50,7 +50,7 @@ def similarity(model: Any, images: Any, *, other: Any = None, n: int = 1_000) ->
 def _kernels(subject: Subject, images: Any) -> dict[str, NDArray[np.float64]]:
     """Of every layer but those that only reshape: the centred Gram matrix N x N over its norm."""
     x = next(subject.batches(images, 1))[1]
-    wanted = [one.name for one in layers(subject, x) if one.kind not in ("Flatten", "Dropout", "Identity")]
+    wanted = [one.name for one in layers(subject, x) if one.kind not in IDLE]
     kernels = {}
     for name in wanted:  # one layer at a time: the features of all would not fit
         kept: list[Tensor] = []

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pellucid.displays.display import Display
+from pellucid.displays.heatmap import Heatmap
 from pellucid.displays.image_grid import ImageGrid
+from pellucid.displays.page import Page
 from pellucid.errors import UsageError
 from pellucid.images import Images
 from pellucid.inspection._layers import LayerInfo, check_channel, layer_of
@@ -22,19 +25,21 @@ SHOWN = 20
 _PADDING = (200, 232)
 
 
-@dataclass(frozen=True, eq=False)
-class Patches(ImageGrid):
-    """Patches in rows, one a channel. channels: of the rows; strongest: the numbers of all channels of the layer."""
+@dataclass(frozen=True)
+class PatchesPage(Page):
+    """Patches in rows, one a channel, and their classes. channels: of the rows.
+
+    strongest: the numbers of all channels of the layer. classes: of the k images of each row, rows x classes.
+    """
 
     channels: Sequence[int] = ()
-    strongest: Strongest | None = None
+    strongest: Strongest = field(kw_only=True)
+    classes: NDArray[np.int64] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         found = self.strongest
-        if found is None:
-            return super().to_dict()
         return {
-            **super().to_dict(),
+            "title": self.title,
             "layer": found.layer.name,
             "channels": [
                 {
@@ -45,15 +50,17 @@ class Patches(ImageGrid):
                     "best_class": int(found.best_class[k]),
                     "selectivity": float(found.selectivity[k]),
                     "silent": bool(found.silent[k]),
+                    "classes_of_images": None if self.classes is None else self.classes[row],
+                    "class_means": found.class_means[k],
                 }
-                for k in self.channels
+                for row, k in enumerate(self.channels)
             ],
         }
 
 
 def top_patches(
     model: Any, images: Any, *, layer: str | None = None, channels: Sequence[int] = (), k: int = 9
-) -> Patches:
+) -> PatchesPage:
     """The k image patches that excite each channel most, at most one an image, by exact receptive field.
 
     layer: by default the last convolution. channels: one row each; by default the first 20. Below each patch its true
@@ -92,27 +99,44 @@ def top_patches(
             cells[-k:] = [np.full_like(cells[-1], 255)] * k
             captions[-k:] = [""] * k
     size = f"{info.field}" if info.field else "the whole image"
-    return Patches(
-        np.stack(cells),
-        captions,
-        columns=k,
-        row_names=rows,
-        title=f"{info.name} ({info.shape_text}): channel, class it prefers, selectivity; neurons see {size}",
-        channels=shown,
-        strongest=found,
+    title = f"{info.name} ({info.shape_text}): channel, class it prefers, selectivity; neurons see {size}"
+    displays: list[Display] = [ImageGrid(np.stack(cells), captions, columns=k, row_names=rows, title=title)]
+    classes = None
+    if labels is not None:
+        classes = np.stack([np.bincount(labels[found.image[channel]], minlength=len(names)) for channel in shown])
+        displays.append(_histogram(found, shown, classes, names))
+    return PatchesPage(
+        displays, title=f"What excites {info.name} most", channels=shown, strongest=found, classes=classes
+    )
+
+
+def _histogram(found: Strongest, shown: Sequence[int], classes: NDArray[np.int64], names: Sequence[str]) -> Heatmap:
+    """Mean answer to each class, as a share of the best one's, with how many of the k strongest images are of it."""
+    means = np.nan_to_num(found.class_means[shown])
+    shares = means / np.maximum(means.max(1, keepdims=True), 1e-12)
+    texts = [[str(count) if count else "" for count in row] for row in classes.tolist()]
+    return Heatmap(
+        shares,
+        [str(channel) for channel in shown],
+        list(names),
+        "channel",
+        "class",
+        "mean answer, share of the best class's",
+        texts=texts,
+        title="Mean answer by class; in the cells, how many of the images above",
+        value_format=".0%",
+        cell=26,
     )
 
 
 def patch(image: NDArray[np.uint8], layer: LayerInfo, place: NDArray[np.int64]) -> NDArray[np.uint8]:
     """The pixels H W C that a neuron sees, striped outside the image; the whole image where it sees all of it."""
-    height, width = image.shape[:2]
-    if layer.field is None or layer.field.height.size > height or layer.field.width.size > width:
+    window = layer.window(place, *image.shape[:2])
+    if window is None:
         return image
-    (top, bottom), (left, right) = layer.field.height.pixels(int(place[0])), layer.field.width.pixels(int(place[1]))
-    rows, columns = np.arange(top, bottom + 1), np.arange(left, right + 1)
-    inside = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))
-    found: NDArray[np.uint8] = image[rows.clip(0, height - 1)[:, None], columns.clip(0, width - 1)].copy()
-    stripes = np.array(_PADDING, np.uint8)[(rows[:, None] + columns) % 2]
+    rows, columns, inside = window
+    found: NDArray[np.uint8] = image[rows, columns].copy()
+    stripes = np.array(_PADDING, np.uint8)[np.add.outer(np.arange(len(rows)), np.arange(len(columns))) % 2]
     found[~inside] = stripes[~inside][:, None]
     return found
 

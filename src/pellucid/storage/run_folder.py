@@ -6,6 +6,7 @@ timings.jsonl                 one line an epoch: seconds, which are not
 events.jsonl                  started, resumed, interrupted, diverged, finished, each with its time
 states/state-*.safetensors    everything that the next step depends on; the two newest are kept
 best.safetensors, last.safetensors    weights alone
+epochs/epoch-*.safetensors    weights after each epoch, 0 for the first ones, where they were asked for
 predictions.safetensors       logits and labels of the test images
 result.json                   the final numbers; its presence ends the run
 pictures/
@@ -186,6 +187,20 @@ class RunFolder:
         if which not in WEIGHTS:
             raise unknown_name("weights", which, WEIGHTS)
         return self.path / f"{which}.safetensors"
+
+    def save_epoch(self, epoch: int, tensors: Tensors) -> None:
+        """Keeps the weights after an epoch; 0: those that training begins with."""
+        self.save_arrays(f"epochs/epoch-{epoch:05d}.safetensors", tensors)
+
+    def epochs(self) -> list[int]:
+        """The epochs whose weights were kept."""
+        return sorted(
+            int(path.stem.removeprefix("epoch-")) for path in (self.path / "epochs").glob("epoch-*.safetensors")
+        )
+
+    def load_epoch(self, epoch: int) -> Tensors:
+        """The weights after an epoch of `epochs`."""
+        return sealed.read_tensors(self.path / f"epochs/epoch-{epoch:05d}.safetensors")[0]
 
     # --- the end
 

@@ -55,11 +55,12 @@ def run(
     module: Any = None,
     observer: Observer | None = None,
     probes: Path,
+    checkpoints: bool = False,
 ) -> Iterator[EpochRecord]:
     """Trains `spec` in its folder under `root`, from where it stands; yields the epochs trained now.
 
     A run that is over yields nothing. module: the user's own network, where the spec names one. probes: folder for
-    what the precision probe found.
+    what the precision probe found. checkpoints: keep the weights after every epoch, and the first ones.
 
     Raises DivergedError (the run is marked, its last finite checkpoint stays), InterruptedRunError after Ctrl-C,
     StorageError when a file cannot be written or another process trains this run, DataError when the images are not
@@ -100,6 +101,8 @@ def run(
             folder.append_event("resumed" if progress else "started", **({"changed": changed} if progress else {}))
             if progress is None:
                 progress = Progress()
+                if checkpoints:
+                    folder.save_epoch(0, trainer.weights())
                 _checkpoint(
                     folder, trainer, progress
                 )  # a loss that breaks in the first epoch has this to fall back on
@@ -126,6 +129,8 @@ def run(
                     folder.append_timings(timing.to_dict())
                     if best:
                         folder.save_weights("best", trainer.weights())
+                    if checkpoints:
+                        folder.save_epoch(record.epoch, trainer.weights())
                     _checkpoint(folder, trainer, progress)
                     last_saved = time.monotonic()
                     observer.epoch(record, timing, best=best)

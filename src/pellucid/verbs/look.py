@@ -63,6 +63,9 @@ def look(
     if isinstance(subject, Run):
         if "before" in known and isinstance(subject.spec.network, Network):
             options.setdefault("before", _first(subject))
+        if "snapshots" in known:
+            needed = parameters["snapshots"].default is inspect.Parameter.empty
+            options.setdefault("snapshots", _snapshots(subject, needed=needed))
         model: Any = subject.model(weights=weights)
         if images is None or (isinstance(images, Sequence) and not isinstance(images, Images)):
             images = _chosen(subject, images, split, _few(function))
@@ -88,6 +91,19 @@ def _first(run: Run) -> Any:
     images, network = run.images("train"), run.spec.network
     trainer = engine(run.spec.engine).trainer(network, images, run.scaling, run.spec.recipe, seed=run.spec.seed)
     return engine(run.spec.engine).model(network, run.input_shape, run.scaling, trainer.weights())
+
+
+def _snapshots(run: Run, *, needed: bool) -> list[tuple[int, Any]]:
+    """The run's network after each epoch that was kept; if needed, else with its first and its best weights."""
+    network = run.spec.network
+    if not isinstance(network, Network):
+        return []
+    kept = run.folder.epochs()
+    if not kept:
+        best = (run.folder.result() or {}).get("best_epoch") or len(run.folder.metrics())
+        return [(0, _first(run)), (int(best), run.model())] if needed else []
+    chosen, shape = engine(run.spec.engine), run.input_shape
+    return [(one, chosen.model(network, shape, run.scaling, run.folder.load_epoch(one))) for one in kept]
 
 
 def _chosen(run: Run, asked: Sequence[Any] | None, split: str, few: int | None) -> Images:

@@ -34,16 +34,18 @@ def train(
     pictures: bool = True,
     tensorboard: bool = False,
     exact: bool = False,
+    checkpoints: bool = False,
     **options: Any,
 ) -> Run:
     """Trains a network on images and keeps the run; the same call again resumes it, or opens it if it is done.
 
     network: a name (``"lenet5"``), a path of a TOML file, a `Network`, or a `torch.nn.Module` of your own, which is
-    trained in place and takes floats N C H W to logits N x classes. data: a name (``"mnist"``), a folder of images,
-    a `DataSpec`. recipe, config: where the values begin; options go over them: any field of `Recipe`, `Augmentation`,
-    `DataSpec` and `RunSpec`, as on the command line. pictures: draw
-    learning curves, confusion matrix and mistakes. tensorboard: also write event files into the run's folder. exact:
-    nothing is left to the machine's choice; one thread, float32, on the processor.
+    trained in place and takes floats N C H W to logits N x classes. data: a name (``"mnist"``), a folder of images, a
+    `DataSpec`. recipe, config: where the values begin; options go over them: any field of `Recipe`, `Augmentation`,
+    `DataSpec` and `RunSpec`, as on the command line. pictures: draw learning curves, confusion matrix and mistakes.
+    tensorboard: also write event files into the run's folder. exact: nothing is left to the machine's choice; one
+    thread, float32, on the processor. checkpoints: keep the weights after every epoch, for ways of looking that
+    follow the training.
 
     Raises UsageError, SpecError, DataError, StorageError, DivergedError, InterruptedRunError; see pellucid.errors.
 
@@ -64,9 +66,16 @@ def train(
     )
     spec, splits = prepare(asked, module)
     root = runs_root(runs)
-    for _ in train_run(spec, splits, root, module=module, observer=observer, probes=probe_folder()):
+    for _ in train_run(
+        spec, splits, root, module=module, observer=observer, probes=probe_folder(), checkpoints=checkpoints
+    ):
         pass
     finished = Run.open(root, spec.id, splits=splits, module=module)
+    if checkpoints and not finished.folder.epochs():
+        raise UsageError(
+            f"{finished.id}: expected the weights of its epochs, found that it was trained without them. Delete it "
+            f"(pellucid runs delete {finished.id}) to train it anew, or take another seed."
+        )
     if pictures:
         finished.draw()
     if tensorboard:

@@ -11,9 +11,9 @@ from torch import nn
 from pellucid import catalog
 from pellucid.errors import DataError, UsageError
 from pellucid.images import Images
-from pellucid.inspection._subject import Subject
+from pellucid.inspection._subject import Subject, probabilities_of
 from pellucid.inspection.blame import _shares
-from pellucid.inspection.mistakes import likely_label_errors, probabilities_of
+from pellucid.inspection.mistakes import likely_label_errors
 
 blame, mistakes = catalog.load("inspection", "blame"), catalog.load("inspection", "mistakes")
 NAMES = ("a", "b", "c", "d", "e")
@@ -45,8 +45,8 @@ def test_two_networks_are_compared_image_by_image() -> None:
     one, other = built(ResNet, dtype=torch.float32), built(ResNet, dtype=torch.float32, seed=1)
     page = mistakes(one, images, other=other)
     mine, theirs = (probabilities_of(net, images).argmax(1) == images.labels for net in (one, other))
-    assert page.displays[6].title.startswith(f"{(theirs & ~mine).sum()} images right in the other")
-    assert page.displays[7].title.startswith(f"{(mine & ~theirs).sum()} images right in this")
+    assert page.displays[8].title.startswith(f"{(theirs & ~mine).sum()} images right in the other")
+    assert page.displays[9].title.startswith(f"{(mine & ~theirs).sum()} images right in this")
 
 
 def test_swapped_labels_are_the_likely_errors() -> None:

@@ -88,9 +88,13 @@ def test_the_picture_names_channel_class_and_value_and_says_silent() -> None:
         module.layer2.bn2.bias[3] = -1  # type: ignore[union-attr, index, operator]
         module.layer2.bn2.weight[3] = 0  # type: ignore[union-attr, index, operator]
     found = top_patches(module, images, layer="layer2.bn2", channels=(1, 3), k=4)
-    assert found.row_names[1] == "3  silent"
-    assert len(found.images) == 8 and (found.images[4:] == 255).all()
-    assert found.to_dict()["channels"][0]["channel"] == 1
+    grid, heat = found.displays
+    assert grid.row_names[1] == "3  silent"
+    assert len(grid.images) == 8 and (grid.images[4:] == 255).all()
+    told = found.to_dict()["channels"][0]
+    assert told["channel"] == 1 and told["classes_of_images"].sum() == 4
+    assert (told["classes_of_images"] == np.bincount(images.labels[told["images"]], minlength=3)).all()
+    assert heat.values.shape == (2, len(images.class_names)) and heat.values[0].max() == 1
     for format in ("png", "svg", "json"):
         assert found.render(format)
     assert top_patches(module, images.pixels[:5].transpose(0, 3, 1, 2) / np.float32(255), k=2).render("png")

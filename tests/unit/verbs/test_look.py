@@ -145,3 +145,32 @@ def test_the_command_writes_a_picture_and_tells_where(
     ):
         capsys.readouterr()
         assert pellucid("look", *words, monkeypatch=monkeypatch) == code, capsys.readouterr().err
+
+
+def test_weights_of_every_epoch_are_kept_where_asked_for_and_looked_at(run: Run, tmp_path: Path) -> None:
+    kept = train(
+        "one_conv", "digits", size=16, epochs=3, subset=200, precision="fp32", threads=1, pictures=False,
+        runs=tmp_path, checkpoints=True,
+    )  # fmt: skip
+    assert kept.folder.epochs() == [0, 1, 2, 3]
+    last, third = kept.folder.load_weights("last"), kept.folder.load_epoch(3)
+    assert all(np.array_equal(third[name], last[name]) for name in last)
+    found = look(kept, "evolution", channels=(0, 1))
+    assert found.epochs == (0, 1, 2, 3)  # type: ignore[attr-defined]
+    assert "Over the training" in [one.title.partition(";")[0] for one in look(kept, "filters").displays]  # type: ignore[attr-defined]
+    assert look(run, "evolution").epochs == (0, 1)  # type: ignore[attr-defined]
+    assert len(look(run, "filters").displays) == 2  # type: ignore[attr-defined]
+    with pytest.raises(UsageError, match="was trained without them"):
+        train(
+            "one_conv", "digits", size=16, epochs=1, subset=200, precision="fp32", threads=1, pictures=False,
+            runs=run.path.parent, checkpoints=True,
+        )  # fmt: skip
+
+
+def test_two_runs_are_matched_and_drawn_side_by_side(run: Run) -> None:
+    pairs = look(run, "match", other=run).pairs  # type: ignore[attr-defined]
+    assert all(c == p and value == pytest.approx(1) for c, p, value in pairs)
+    both = look(run, "feature_maps", other=run, images=[0]).to_dict()
+    assert len(both["layers"]) == len(both["other_layers"]) > 3
+    with pytest.raises(UsageError, match="expected a second network to compare with"):
+        look(run, "match")
