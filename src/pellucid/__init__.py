@@ -25,8 +25,12 @@ _WHERE = {
     "RunSpec": "pellucid.spec",
     "atlas": "pellucid.verbs.atlas",
     "catalog": "pellucid.catalog",
+    "check": "pellucid.verbs.by_hand",
+    "check_gradients": "pellucid.verbs.by_hand",
     "data": "pellucid.verbs.data",
     "doctor": "pellucid.verbs.doctor",
+    "explain": "pellucid.verbs.by_hand",
+    "lockstep": "pellucid.verbs.by_hand",
     "look": "pellucid.verbs.look",
     "network": "pellucid.verbs.networks",
     "predict": "pellucid.verbs.predict",
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
     from pellucid.images import Images
     from pellucid.spec import Augmentation, DataSpec, Network, Recipe, RunSpec
     from pellucid.verbs.atlas import atlas
+    from pellucid.verbs.by_hand import check, check_gradients, explain, lockstep
     from pellucid.verbs.classifier import Classifier
     from pellucid.verbs.data import data
     from pellucid.verbs.doctor import doctor

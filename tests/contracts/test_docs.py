@@ -227,6 +227,8 @@ def test_what_json_gives_is_documented(run: Run, capsys: pytest.CaptureFixture[s
     documented = {command: cells[1] for cells in rows(page)[1:] for command in cells[0].split(", ")}
     documented["train"] += section(DOCS / "runs.md", "result.json")  # to which its row points
     picture = str(tmp_path / "digits.png")
+    layer = f"{tmp_path}/layers.py:ReLU"
+    (tmp_path / "layers.py").write_text("from pellucid.engines.scratch.activations import ReLU")
     runs = ["--runs", str(run.path.parent)]
     train = ["mlp", "digits", "--precision", "fp32", "--no-pictures", "--quiet", *runs]
     calls = {
@@ -237,6 +239,9 @@ def test_what_json_gives_is_documented(run: Run, capsys: pytest.CaptureFixture[s
         "look": [run.id, "gradient", "--output", picture, *runs],
         "predict": [run.id, picture, *runs],
         "doctor": ["digits"],
+        "lockstep": ["mlp", "digits", "--steps", "1", "--batch-size", "4"],
+        "check": [str(layer)],
+        "check-gradients": ["mlp", "--input", "8x8x1"],
         "data list": [],
         "networks list": [],
         "networks show": ["mlp"],
@@ -300,8 +305,10 @@ def test_python_examples_run_one_after_the_other(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PELLUCID_RUNS", raising=False)
     for document in (ROOT / "README.md", *sorted(DOCS.glob("*.md"))):
+        # a chapter's examples stand on the ones before
+        chapter: dict[str, Any] | None = {} if document.name == "by-hand.md" else None
         for block in blocks(document, "python"):
-            exec(compile(block, document.name, "exec"), {})
+            exec(compile(block, document.name, "exec"), {} if chapter is None else chapter)
             assert capsys.readouterr().out, f"{document.name}: an example that shows nothing"
 
 

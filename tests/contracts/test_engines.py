@@ -138,6 +138,9 @@ def test_threads_are_given_back(name: str) -> None:
 @every_engine
 def test_the_choice_of_precision_is_told_with_its_seconds_and_touches_nothing(name: str) -> None:
     precision, seconds = engine(name).choose_precision(NETWORK, SHAPE, 2, Recipe(batch_size=4), device="cpu")
+    if name == "scratch":
+        assert (precision, seconds) == ("fp32", {}), "nothing to choose between"
+        return
     assert set(seconds) == {"fp32", "bf16"}
     assert all(value > 0 for value in seconds.values())
     assert precision == ("bf16" if seconds["bf16"] <= 0.9 * seconds["fp32"] else "fp32")
@@ -148,10 +151,11 @@ def test_a_device_that_is_not_there_is_refused(name: str) -> None:
     assert engine(name).choose_device("cpu") == "cpu"
     if engine(name).choose_device("auto") == "cuda":
         pytest.skip("there is a CUDA device here")
-    with pytest.raises(UsageError, match="device: expected a CUDA device, found none"):
+    words = "expected a CUDA device, found none" if name == "pytorch" else "expected cpu, the one device"
+    with pytest.raises(UsageError, match=f"device: {words}"):
         engine(name).choose_device("cuda")
 
 
 def test_an_unknown_engine_lists_those_that_are() -> None:
-    with pytest.raises(UsageError, match=r"unknown engine 'torch'\. Did you mean pytorch\?"):
+    with pytest.raises(UsageError, match=r"unknown engine 'torch'\. Did you mean pytorch"):
         engine("torch")

@@ -13,7 +13,7 @@ from pellucid.spec.data import DataSpec
 from pellucid.spec.network import ForeignModule, Network
 from pellucid.spec.recipe import Recipe
 
-ENGINES = ("pytorch",)
+ENGINES = ("pytorch", "scratch")
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "bf16")
 

@@ -127,6 +127,6 @@ def atlas(
         kept=lambda name: folder.load_arrays(f"{place}/{name}.safetensors"),
         forget=lambda name: folder.delete_file(f"{place}/{name}.safetensors"),
     )
-    with engine(run.spec.engine).threads(run.spec.threads):
-        found = made(Subject.of(run.model(weights=weights)), images, k=k, keeper=keeper, told=told)
+    with engine("pytorch").threads(run.spec.threads):
+        found = made(Subject.of(run.inspected(weights=weights)), images, k=k, keeper=keeper, told=told)
     return Atlas(run, split, images, {one.layer.name: one for one in found})

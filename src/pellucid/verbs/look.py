@@ -55,7 +55,7 @@ def look(
     if other is not None:
         if "other" not in known:
             raise UsageError(f"{function.__name__}: expected one network, found two. Leave out the other.")
-        options["other"] = other.model(weights=weights) if isinstance(other, Run) else other
+        options["other"] = other.inspected(weights=weights) if isinstance(other, Run) else other
     elif "other" in parameters and parameters["other"].default is inspect.Parameter.empty:
         raise UsageError(
             f"{function.__name__}: expected a second network to compare with, found none. Give the other."
@@ -66,7 +66,7 @@ def look(
         if "snapshots" in known:
             needed = parameters["snapshots"].default is inspect.Parameter.empty
             options.setdefault("snapshots", _snapshots(subject, needed=needed))
-        model: Any = subject.model(weights=weights)
+        model: Any = subject.inspected(weights=weights)
         if images is None or (isinstance(images, Sequence) and not isinstance(images, Images)):
             images = _chosen(subject, images, split, _few(function))
     else:
@@ -90,7 +90,7 @@ def _first(run: Run) -> Any:
     """The run's network with the weights it began with."""
     images, network = run.images("train"), run.spec.network
     trainer = engine(run.spec.engine).trainer(network, images, run.scaling, run.spec.recipe, seed=run.spec.seed)
-    return engine(run.spec.engine).model(network, run.input_shape, run.scaling, trainer.weights())
+    return engine("pytorch").model(network, run.input_shape, run.scaling, trainer.weights())
 
 
 def _snapshots(run: Run, *, needed: bool) -> list[tuple[int, Any]]:
@@ -101,8 +101,8 @@ def _snapshots(run: Run, *, needed: bool) -> list[tuple[int, Any]]:
     kept = run.folder.epochs()
     if not kept:
         best = (run.folder.result() or {}).get("best_epoch") or len(run.folder.metrics())
-        return [(0, _first(run)), (int(best), run.model())] if needed else []
-    chosen, shape = engine(run.spec.engine), run.input_shape
+        return [(0, _first(run)), (int(best), run.inspected())] if needed else []
+    chosen, shape = engine("pytorch"), run.input_shape
     return [(one, chosen.model(network, shape, run.scaling, run.folder.load_epoch(one))) for one in kept]
 
 

@@ -133,6 +133,13 @@ class Run:
         chosen = engine(self.spec.engine)
         return chosen.model(network, self.input_shape, self.scaling, self.folder.load_weights(weights))
 
+    def inspected(self, *, weights: str = "best") -> Model:
+        """The network as PyTorch computes it, whichever engine trained it: ways of looking need its gradients."""
+        if self.spec.engine == "pytorch" or isinstance(self.spec.network, ForeignModule):
+            return self.model(weights=weights)
+        arrays = self.folder.load_weights(weights)
+        return engine("pytorch").model(self.spec.network, self.input_shape, self.scaling, arrays)
+
     def evaluate(
         self, *, split: str = "test", views: Sequence[str] = (), weights: str = "best", mirror: bool = False
     ) -> Evaluation:

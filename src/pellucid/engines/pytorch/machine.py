@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
-import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import torch
 
+from pellucid.engines.freed_memory import keep_freed_memory
 from pellucid.errors import UsageError
 
 #: bf16 has to take at most this share of float32's time to be chosen: a gain within the noise is no gain.
@@ -36,21 +35,6 @@ def generator_of(device: torch.device) -> torch.Generator:
         torch.cuda.init()
         return torch.cuda.default_generators[device.index or 0]
     return torch.default_generator
-
-
-@cache
-def keep_freed_memory() -> bool:
-    """Lets the C library keep large blocks that are freed, for this process from now on; whether it could.
-
-    glibc gives blocks beyond its thresholds back to the system at once, and each step of a training asks for the same
-    megabytes again: thousands of page faults a step, up to a third of its time (docs/decisions/freed-memory.md). Peak
-    memory is not changed by it. Other C libraries are left as they are.
-    """
-    if platform.libc_ver()[0] != "glibc":
-        return False
-    mallopt = ctypes.CDLL(None).mallopt
-    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
-    return bool(mallopt(mmap_threshold, 1 << 30) and mallopt(trim_threshold, (1 << 31) - 1))
 
 
 @contextmanager

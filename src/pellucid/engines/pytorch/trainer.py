@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pellucid.datasets._batches import apply, draw, permutation
+from pellucid.engines.batch_rows import batch_rows
 from pellucid.engines.engine import Arrays, Score, Totals
 from pellucid.engines.pytorch.losses import loss_function
 from pellucid.engines.pytorch.machine import generator_of
@@ -51,9 +51,8 @@ class TorchTrainer:
         self.model = Model(module, scaling, device=device)
         self.module = self.model.module
         self.recipe, self.seed, self.precision, self._draws = recipe, seed, precision, draws
-        full, rest = divmod(len(images), recipe.batch_size)
-        # one image alone has no batch statistics: it joins the batch before
-        self.steps_per_epoch = max(1, full + (rest > 1))
+        self._rows = batch_rows(len(images), recipe.batch_size)
+        self.steps_per_epoch = len(self._rows)
         self._pixels, self._labels = self.model.resident(images)
         self._loss = loss_function(recipe)
         self._optimizers = optimizers(recipe, self.module)
@@ -70,8 +69,6 @@ class TorchTrainer:
         steps, device = self.steps_per_epoch, self.model.device
         self._order = torch.from_numpy(permutation(len(self._labels), seed=self.seed, epoch=epoch)).to(device)
         self._answers = self._labels[self._order]
-        bounds = [*range(0, steps * self.recipe.batch_size, self.recipe.batch_size), len(self._labels)]
-        self._rows = [slice(start, stop) for start, stop in itertools.pairwise(bounds)]
         self._done = self._looked = 0
         # written in place: tensors that outlive a step would move the next step's memory out of the caches
         self._losses = torch.zeros(steps, device=device)
