@@ -2,7 +2,9 @@
 
     PELLUCID_DATA=... python benchmarks/scratch_accuracy.py [--seeds 3] [--epochs 13]
 
-55,000 / 5,000 / 10,000 images, Adam, learning rate 0.001, batches of 64, at most 13 epochs; the weights of the best
+55,000 / 5,000 / 10,000 images, Adam on one cycle up to 0.003, images shifted by up to a pixel, batches of 64, 13
+epochs: chosen on validation images (seed 0: 98.96 % without shifts, 99.34 % with up to one pixel, 99.28 % with two).
+L2: the report's lambda of 1.0 over all 55,000 images is l2 = 64 / 55,000 over a batch. The weights of the best
 validation accuracy are asked for the test images once. Then the trained weights are loaded into PyTorch's engine and
 asked for all test images: how many answers differ. Intervals are 95 %, by Student's t over the seeds.
 """
@@ -33,13 +35,13 @@ def main() -> None:
     )
     print("| l2 | test accuracy % | of each seed | seconds a run | answers that differ in PyTorch |")
     print("|---|---|---|---|---|")
-    for l2 in (0.0, 1.0):
+    for l2 in (0.0, round(64 / 55_000, 6)):
         accuracies, seconds, differing = [], [], 0
         for seed in range(asked.seeds):
             with tempfile.TemporaryDirectory() as folder:
                 run = train(
-                    "one_conv", "mnist", engine="scratch", epochs=asked.epochs, l2=l2, seed=seed, pictures=False,
-                    runs=folder,
+                    "one_conv", "mnist", engine="scratch", epochs=asked.epochs, lr=0.003, schedule="one_cycle",
+                    shift=1, l2=l2, seed=seed, pictures=False, runs=folder,
                 )  # fmt: skip
                 accuracies.append(100 * run.result["test_accuracy"])
                 seconds.append(run.result["seconds"])

@@ -31,12 +31,15 @@ _WHERE = {
     "doctor": "pellucid.verbs.doctor",
     "explain": "pellucid.verbs.by_hand",
     "lockstep": "pellucid.verbs.by_hand",
+    "load_study": "pellucid.verbs.study",
     "look": "pellucid.verbs.look",
+    "made_study": "pellucid.verbs.study",
     "network": "pellucid.verbs.networks",
     "predict": "pellucid.verbs.predict",
     "run": "pellucid.verbs.runs",
     "runs": "pellucid.verbs.runs",
     "spec": "pellucid.spec",
+    "study": "pellucid.verbs.study",
     "train": "pellucid.verbs.train",
 }
 
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
     from pellucid.verbs.predict import predict
     from pellucid.verbs.run import Run
     from pellucid.verbs.runs import run, runs
+    from pellucid.verbs.study import load_study, made_study, study
     from pellucid.verbs.train import train
 
 

@@ -239,6 +239,8 @@ def test_what_json_gives_is_documented(run: Run, capsys: pytest.CaptureFixture[s
         "look": [run.id, "gradient", "--output", picture, *runs],
         "predict": [run.id, picture, *runs],
         "doctor": ["digits"],
+        "study": ["mlp", "digits", "--vary", "lr=0.01,0.1", "--seeds", "1", "--epochs", "1", *runs],
+        "compare": [run.id, run.id, *runs],
         "lockstep": ["mlp", "digits", "--steps", "1", "--batch-size", "4"],
         "check": [str(layer)],
         "check-gradients": ["mlp", "--input", "8x8x1"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -106,7 +106,11 @@ def feature_maps(
         return FeatureMapsPage(displays, title=title, seen=seen)
     there = {one.name for one in layers_of(Subject.of(other), x[:1])}
     beside = feature_maps(other, images, layers=[name for name in layers if name in there], channels=channels)
-    both = Page([Page(displays, title="this network"), Page(beside.displays, title="the other")], columns=2)
+    sides = [
+        Page([replace(one[0], title=f"{name}, {one[0].title}"), *one[1:]])  # type: ignore[type-var]
+        for name, one in (("this network", displays), ("the other", beside.displays))
+    ]
+    both = Page(sides, columns=2)
     return FeatureMapsPage([both], title=f"{title} in two networks", seen=seen, other_seen=beside.seen)
 
 

@@ -25,7 +25,7 @@ from pellucid.inspection._subject import Subject, by_channel, output_at
 from pellucid.inspection.top_patches import patch
 
 #: Pairs whose patches are drawn, patches of each, and channels whose correlations are drawn.
-PAIRS, PATCHES, DRAWN = 8, 9, 64
+PAIRS, PATCHES, DRAWN = 8, 9, 32
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def match(
                 texts=[[""] * len(columns)] * len(rows),
                 title="Correlations, the best pairs first",
                 diverging=True,
-                cell=max(9, min(30, 600 // len(shown))),
+                cell=max(20, min(30, 640 // len(shown))),
             )
         )
     displays.append(

@@ -121,7 +121,7 @@ def _histogram(found: Strongest, shown: Sequence[int], classes: NDArray[np.int64
         list(names),
         "channel",
         "class",
-        "mean answer, share of the best class's",
+        "of the best class",
         texts=texts,
         title="Mean answer by class; in the cells, how many of the images above",
         value_format=".0%",

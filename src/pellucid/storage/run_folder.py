@@ -82,7 +82,7 @@ class RunFolder:
         path = root / run_id
         if not path.is_dir() or path.is_symlink():
             raise StorageError(f"{path}: expected a run, found none. List them with: pellucid runs list")
-        with _locked(path):
+        with locked(path):
             trash = root / f"{atomic.TEMPORARY}{secrets.token_hex(8)}"
             with atomic.translated(path, 0):
                 atomic.operations.replace(path, trash)  # whole at once: a kill leaves no half run behind
@@ -96,7 +96,7 @@ class RunFolder:
 
         Raises StorageError if another process has it.
         """
-        with _locked(self.path):
+        with locked(self.path):
             atomic.sweep(self.path)
             atomic.sweep(self.path / "states")
             yield
@@ -272,7 +272,7 @@ def check_id(run_id: str) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     import fcntl
 
     with atomic.translated(folder / ".lock", 0):

@@ -24,6 +24,7 @@ CASES = {
     "--schedule one_cycle --shift 2 --horizontal-flip --cutout 4 --brightness 0.1",
     "rnn": "row_rnn --optimizer rmsprop --momentum 0.5 --schedule cosine --size 28",
     "lstm": "row_lstm --optimizer adam --schedule step --step-size 1 --gamma 0.5 --contrast 0.2 --size 28",
+    "by hand": "lenet5_28 --engine scratch --network-option dropout=0.3 --optimizer adam --schedule cosine --shift 2",
     "gru": "row_gru --optimizer muon --momentum 0.9 --schedule plateau --plateau-patience 0 --size 28",
 }
 COMMON = "--epochs 8 --batch-size 50 --subset 600 --threads 1 --precision fp32 --seed 3 --quiet --no-pictures"

@@ -1,0 +1,141 @@
+"""study, studies list, compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pellucid.cli.options import with_spec_options
+from pellucid.cli.train import Json, Runs
+
+
+def add_to(app: typer.Typer) -> None:
+    """The commands of this file."""
+    app.command()(with_spec_options(study))
+    app.command()(compare)
+
+
+def study(
+    network: Annotated[str | None, typer.Argument(help="A network, or a TOML file of one.")] = None,
+    data: Annotated[str | None, typer.Argument(help="A data set or a folder of images.")] = None,
+    *,
+    config: Annotated[Path | None, typer.Option(help="TOML file of a study, in place of the rest.")] = None,
+    name: Annotated[str | None, typer.Option(help="What it is called [NETWORK-DATA and its factors].")] = None,
+    vary: Annotated[
+        list[str] | None, typer.Option("--vary", "--compare", help="NAME=VALUE,VALUE... to compare; may be repeated.")
+    ] = None,
+    tune: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUES or log:LOW:HIGH:COUNT, tried in every arm; validation chooses."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Seeds of each configuration.")] = 5,
+    workers: Annotated[int | None, typer.Option(help="Processes (default: one a core).")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell the size and about how long.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Go on although the study has changed.")] = False,
+    until_clear: Annotated[
+        bool, typer.Option("--until-clear", help="Add seeds until two arms differ by a test made for looking.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, however many trials.")] = False,
+    runs: Runs = None,
+    json: Json = False,
+    **options: Any,
+) -> None:
+    """Several configurations, each in several seeds: which differences are real?"""
+    from pellucid.cli.terminal import emit, emit_json, say
+    from pellucid.errors import UsageError
+    from pellucid.verbs import study as verb
+
+    if config is not None:
+        asked = verb.study_from_file(config)
+    else:
+        if network is None or data is None or not (vary or tune):
+            raise UsageError("study: expected NETWORK DATA --vary NAME=VALUES, or --config FILE, found neither.")
+        first = options.pop("seed", None) or 0
+        base = {key: value for key, value in options.items() if value is not None}
+        words = [text.partition("=")[0] for text in [*(vary or []), *(tune or [])]]
+        asked = verb.made_study(
+            name or "-".join([network.partition(".")[0], data, *words]).lower().replace("_", "-"),
+            {"network": network, "data": data, **base},
+            compare=vary or [],
+            tune=tune or [],
+            seeds=range(first, first + seeds),
+        )
+    size = verb.estimate(asked, workers=workers)
+    told = (
+        f"study {asked.name}: {size['trials']:,} trials, about {_time(size['seconds'])} on {size['workers']} workers"
+    )
+    if dry_run:
+        if json:
+            emit_json({"study": asked.name, **size})
+        else:
+            emit(told)
+            emit("\n".join(trial.label + f" seed={trial.seed}" for trial in asked.trials()[:20]))
+        return
+    say(told)
+    if size["many"] and not yes:
+        typer.confirm("Begin?", abort=True)
+    found = verb.study(
+        asked,
+        runs=runs,
+        workers=workers,
+        update=update,
+        until_clear=until_clear,
+        told=None if json else _progress(),
+    )
+    if json:
+        emit_json(found.to_dict())
+        return
+    emit(found.table().text())
+    emit("")
+    for line in found.verdicts():
+        emit(line)
+    for row in found.failed:
+        say(f"failed: {row.trial.label} seed={row.trial.seed}: {row.reason}")
+    say(f"\npage      {found.root / 'studies' / asked.name / 'study.html'}")
+
+
+def _progress() -> Any:
+    """A line after each trial with what is left."""
+    import time
+
+    from pellucid.cli.terminal import say
+
+    start, counted = time.monotonic(), [0]
+
+    def told(done: int, of: int, outcome: Any) -> None:
+        counted[0] += 1
+        left = (time.monotonic() - start) / counted[0] * (of - done)
+        result = outcome.result or {}
+        score = result.get("validation_accuracy")
+        words = f"validation {100 * score:.2f} %" if score is not None else outcome.error or "failed"
+        say(f"{done}/{of}  {outcome.spec.id}  {words}  ({_time(left)} left)")
+
+    return told
+
+
+def _time(seconds: float) -> str:
+    """``45 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def compare(
+    first: Annotated[str, typer.Argument(help="A run.")],
+    second: Annotated[str, typer.Argument(help="Another run, tested on the same images.")],
+    *,
+    runs: Runs = None,
+    json: Json = False,
+) -> None:
+    """Two trained networks on one test set: McNemar's exact test, and the difference with its interval."""
+    from pellucid.cli.terminal import emit, emit_json
+    from pellucid.verbs.compare import compare as verb
+    from pellucid.verbs.run import Run
+
+    found = verb(Run.open(runs, first), Run.open(runs, second))
+    if json:
+        emit_json(found.to_dict())
+    else:
+        emit(found.words)

@@ -1,0 +1,203 @@
+"""Many runs as data: what they share, what they differ in, and in which seeds.
+
+A factor is compared (its levels are the arms), tuned (its levels are tried in every arm, validation chooses), or
+fixed, which is no factor at all but one value of what all runs share.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import exp, log, prod
+from typing import Any
+
+from pellucid.errors import UsageError
+
+ROLES = ("compare", "tune")
+#: Trials beyond which a study is not begun without a word.
+MANY = 1_000
+
+Config = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One option with its levels. role: one of `ROLES`."""
+
+    name: str
+    levels: tuple[Any, ...]
+    role: str = "compare"
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise UsageError(f"factor {self.name}: expected the role {' or '.join(ROLES)}, found {self.role!r}.")
+        if not self.levels:
+            raise UsageError(f"factor {self.name}: expected one level or more, found none.")
+        if len({_plain(level) for level in self.levels}) < len(self.levels):
+            raise UsageError(f"factor {self.name}: expected different levels, found one twice: {list(self.levels)}.")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One configuration in one seed."""
+
+    config: tuple[tuple[str, Any], ...]
+    seed: int
+
+    @property
+    def label(self) -> str:
+        return label(dict(self.config))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """base: what all trials share, as options of `train` (network, data and recipe among them).
+
+    factors: all combinations of their levels. listed: configurations one by one, in place of factors. seeds: each
+    configuration is trained in each. metric: what is compared, of the test images. reported: what a report says,
+    configuration by configuration. claims: sentences to be tested.
+    """
+
+    name: str
+    base: Mapping[str, Any] = field(default_factory=dict)
+    factors: tuple[Factor, ...] = ()
+    listed: tuple[Config, ...] = ()
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    metric: str = "test_accuracy"
+    reported: Mapping[str, float] = field(default_factory=dict)
+    claims: tuple[str, ...] = ()
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.factors and self.listed:
+            raise UsageError(f"study {self.name}: expected factors or listed configurations, found both.")
+        names = [factor.name for factor in self.factors]
+        for name in names:
+            if names.count(name) > 1 or name in self.base:
+                raise UsageError(f"study {self.name}: expected {name} once, found it twice. Leave out one.")
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise UsageError(f"study {self.name}: expected different seeds, found {list(self.seeds)}.")
+
+    @property
+    def size(self) -> int:
+        """Trials, before they are made."""
+        return (len(self.listed) or prod(len(factor.levels) for factor in self.factors)) * len(self.seeds)
+
+    def configs(self) -> list[Config]:
+        """All configurations, the last factor changing fastest."""
+        if self.listed:
+            return [dict(one) for one in self.listed]
+        names = [factor.name for factor in self.factors]
+        levels = itertools.product(*(factor.levels for factor in self.factors))
+        return [dict(zip(names, combination, strict=True)) for combination in levels]
+
+    def trials(self) -> list[Trial]:
+        """Every configuration in every seed."""
+        return [Trial(tuple(config.items()), seed) for config in self.configs() for seed in self.seeds]
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Names of the factors whose levels are the arms."""
+        return tuple(factor.name for factor in self.factors if factor.role == "compare")
+
+    @property
+    def tuned(self) -> tuple[Factor, ...]:
+        return tuple(factor for factor in self.factors if factor.role == "tune")
+
+    def arm(self, config: Config) -> str:
+        """The arm to which a configuration belongs: its compared levels."""
+        return label({name: value for name, value in config.items() if self.listed or name in self.compared})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "name": self.name,
+            "base": dict(self.base),
+            "factors": [{"name": one.name, "levels": list(one.levels), "role": one.role} for one in self.factors],
+            "listed": [dict(one) for one in self.listed],
+            "seeds": list(self.seeds),
+            "metric": self.metric,
+        }
+
+
+def label(config: Config) -> str:
+    """``lr=0.001 optimizer=adam``; "all" for no factor."""
+    return " ".join(f"{name}={_word(value)}" for name, value in config.items()) or "all"
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "+".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def factor_from_text(text: str, *, role: str = "compare") -> Factor:
+    """``lr=0.001,0.01``, ``lr=log:1e-4:1e-1:4`` or ``dropout=linear:0:0.5:3`` as a factor.
+
+    Raises UsageError for anything else.
+
+    >>> factor_from_text("lr=log:0.001:0.1:3").levels
+    (0.001, 0.01, 0.1)
+    >>> factor_from_text("optimizer=adam,sgd").levels
+    ('adam', 'sgd')
+    """
+    name, equals, words = text.partition("=")
+    name = name.strip().replace("-", "_")
+    if not equals or not name or not words:
+        raise UsageError(f"factor: expected NAME=VALUE,VALUE..., found {text!r}. For instance lr=0.001,0.01.")
+    kind, *rest = words.split(":")
+    if kind in ("log", "linear"):
+        try:
+            low, high, count = float(rest[0]), float(rest[1]), int(rest[2])
+        except (ValueError, IndexError):
+            raise UsageError(f"factor {name}: expected {kind}:LOW:HIGH:COUNT, found {words!r}.") from None
+        if count < 2 or low >= high or (kind == "log" and low <= 0):
+            raise UsageError(
+                f"factor {name}: expected two levels or more from low to high{' above 0' if kind == 'log' else ''}, "
+                f"found {words!r}."
+            )
+        shares = [k / (count - 1) for k in range(count)]
+        levels = [exp(log(low) + s * log(high / low)) if kind == "log" else low + s * (high - low) for s in shares]
+        return Factor(name, tuple(float(f"{level:.6g}") for level in levels), role)
+    return Factor(name, tuple(value_from_text(word) for word in words.split(",")), role)
+
+
+def value_from_text(word: str) -> Any:
+    """A number, true, false or none where the word is one, else the word.
+
+    >>> [value_from_text(word) for word in ("3", "0.5", "true", "none", "adam")]
+    [3, 0.5, True, None, 'adam']
+    """
+    word = word.strip()
+    known = {"true": True, "false": False, "none": None}
+    if word.lower() in known:
+        return known[word.lower()]
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            continue
+    return word
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What differs between two studies as plain data, in words."""
+    found = []
+    for key in sorted({*old, *new}):
+        before, after = old.get(key), new.get(key)
+        if _plain(before) == _plain(after):
+            continue
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            found += [f"{key}.{one}" for one in differences(before, after)]
+        elif isinstance(before, Sequence) and isinstance(after, Sequence) and key == "factors":
+            names = ({one["name"]: one for one in side} for side in (before, after))
+            found += differences(*names)
+        else:
+            found.append(f"{key}: {_plain(before)} was, {_plain(after)} is")
+    return found

@@ -1,0 +1,172 @@
+"""What is said of two arms: intervals that cover, few false claims, and sentences that fit the numbers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from pellucid.errors import UsageError
+from pellucid.evaluation.comparison import (
+    always_valid_p,
+    compare,
+    crossed,
+    detectable,
+    holm,
+    interval,
+    mcnemar,
+    permutation_p,
+    reachable_p,
+    seeds_needed,
+    summary,
+    survival,
+)  # fmt: skip
+
+
+def test_a_summary_is_mean_spread_and_interval() -> None:
+    found = summary([0.5, 0.6, 0.7])
+    assert (found.n, found.mean, found.sd) == (3, pytest.approx(0.6), pytest.approx(0.1))
+    assert found.high - found.mean == pytest.approx(4.303 * 0.1 / math.sqrt(3), rel=1e-3)
+    assert math.isnan(summary([0.5]).low) and interval(np.ones(6)) == (1.0, 1.0)
+    with pytest.raises(UsageError, match="expected at least one"):
+        summary([])
+
+
+def test_exact_p_values_are_counted_out() -> None:
+    a = np.array([1.0, 2, 3, 4, 5])
+    assert permutation_p(a + 10, a) == pytest.approx(2 * 2 / math.comb(10, 5))
+    assert permutation_p(a, a) == 1
+    # alike within seeds, far apart between them: the signs say more than the values
+    wide = np.array([0.0, 10, 20, 30, 40, 50, 60, 70, 80])
+    assert permutation_p(wide + 1, wide) == pytest.approx(2 * 2 / 2**9)
+    assert reachable_p(5) == pytest.approx(4 / 252) and reachable_p(4) > 0.05 and reachable_p(0) == 1
+
+
+def test_holm_is_his_example() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([]) == [] and holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_equal_arms_are_seldom_called_different_and_real_differences_often() -> None:
+    generator = np.random.default_rng(0)
+    false = sum(
+        any(pair.verdict in ("better", "worse") for pair in compare(
+            {name: generator.normal(0.9, 0.01, 8).tolist() for name in "abc"}
+        ))
+        for _ in range(150)
+    )  # fmt: skip
+    assert false <= 150 * 0.05 + 2 * math.sqrt(150 * 0.05 * 0.95)
+    told = sum(
+        compare({"a": generator.normal(0.92, 0.01, 10).tolist(), "b": generator.normal(0.9, 0.01, 10).tolist()})[
+            0
+        ].verdict
+        == "better"
+        for _ in range(50)
+    )
+    assert told >= 40
+
+
+def test_intervals_cover_the_mean() -> None:
+    generator = np.random.default_rng(1)
+    for n in (4, 8, 20):
+        covered = sum(low <= 0 <= high for low, high in (interval(generator.normal(0, 1, n)) for _ in range(100)))
+        assert covered >= 100 * (0.95 if n == 4 else 0.86) - 2 * math.sqrt(100 * 0.95 * 0.05), (n, covered)
+
+
+def test_sentences_say_what_the_numbers_allow() -> None:
+    clear = compare({"a": [0.9, 0.91, 0.92, 0.9, 0.91], "b": [0.8, 0.81, 0.8, 0.82, 0.81]})[0]
+    assert clear.verdict == "better" and clear.words.startswith("a is better than b by 10 points (")
+    assert compare({"b": [0.8, 0.81, 0.8, 0.82, 0.81], "a": [0.9, 0.91, 0.92, 0.9, 0.91]})[0].verdict == "worse"
+    few = compare({"a": [0.9, 0.91, 0.92], "b": [0.8, 0.81, 0.8]})[0]
+    assert few.verdict == "too few seeds" and "2 more needed" in few.words and few.more >= 2
+    generator = np.random.default_rng(0)
+    same = compare({"a": generator.normal(0.9, 0.002, 12).tolist(), "b": generator.normal(0.9, 0.002, 12).tolist()})[
+        0
+    ]
+    assert same.verdict == "no difference" and "no difference larger than" in same.words
+    losses = compare({"a": [0.1, 0.2, 0.1, 0.2, 0.1], "b": [1.1, 1.2, 1.3, 1.0, 1.1]}, unit="", scale=1, higher=False)
+    assert losses[0].verdict == "better"
+
+
+def test_a_failed_run_takes_its_seed_out_of_the_pair() -> None:
+    found = compare({"a": [0.9, None, 0.92, 0.9, 0.91, 0.9], "b": [0.8, 0.81, 0.8, 0.82, None, 0.8]})[0]
+    assert found.n == 4 and found.difference == pytest.approx(np.mean([0.1, 0.12, 0.08, 0.1]))
+    with pytest.raises(UsageError, match="expected the same seeds for all, found a 2, b 1"):
+        compare({"a": [1, 2], "b": [1]})
+
+
+def test_seeds_that_are_needed_tell_the_difference() -> None:
+    needed = seeds_needed(1.0)
+    assert needed is not None and 9 <= needed <= 11, "ten pairs tell one standard deviation"
+    assert seeds_needed(0.0) is None and seeds_needed(float("nan")) is None
+    assert (seeds_needed(0.05) or 0) == pytest.approx((2.8016 / 0.05) ** 2, rel=0.01)
+    assert detectable(1.0, 10) == pytest.approx(1.0, abs=0.05)
+
+
+def test_seeds_and_images_are_told_apart() -> None:
+    generator = np.random.default_rng(0)
+    images = 400
+
+    def arms(seeds: int, of_seeds: float, of_images: float, mean: float) -> tuple[np.ndarray, np.ndarray]:
+        chance = 0.8 + generator.normal(0, of_seeds, (seeds, 1)) + generator.normal(0, of_images, images)
+        other = generator.random((seeds, images)) < 0.8
+        return generator.random((seeds, images)) < chance + mean, other
+
+    found = crossed(*arms(20, 0.0, 0.0, 0.15))
+    assert found.bottleneck == "none" and found.low > 0
+    by_image = np.zeros((30, images), bool)
+    hard = generator.random(images) < 0.5
+    first, second = by_image | hard, by_image | ~hard
+    second[:, :12] = first[:, :12]
+    found = crossed(first, second)
+    assert found.bottleneck in ("images", "none")
+    if found.bottleneck == "images":
+        assert "no number of seeds will do: about" in found.words and found.more > 0
+    noisy = crossed(*arms(3, 0.08, 0.0, 0.03))
+    assert noisy.bottleneck in ("seeds", "none", "images") and noisy.low < noisy.difference < noisy.high
+    with pytest.raises(UsageError, match="two seeds and two images"):
+        crossed(np.ones((1, 5), bool), np.ones((1, 5), bool))
+
+
+def test_intervals_over_seeds_and_images_cover() -> None:
+    generator = np.random.default_rng(2)
+    covered = 0
+    for _ in range(150):
+        of_seed, of_image = generator.normal(0, 0.05, (6, 1)), generator.normal(0, 0.2, 150)
+        first = generator.random((6, 150)) < 0.7 + of_seed + of_image
+        second = generator.random((6, 150)) < 0.7 + generator.normal(0, 0.05, (6, 1))
+        found = crossed(first, second)
+        covered += found.low <= 0 <= found.high
+    assert covered >= 0.9 * 150
+
+
+def test_mcnemar_counts_the_images_that_one_alone_gets_right() -> None:
+    first = np.array([True] * 80 + [True] * 15 + [False] * 5)
+    second = np.array([True] * 80 + [False] * 15 + [True] * 5)
+    found = mcnemar(first, second)
+    assert (found["first_alone"], found["second_alone"]) == (15, 5)
+    assert found["p"] == pytest.approx(0.04139, abs=1e-4) and found["difference"] == pytest.approx(0.1)
+    assert found["low"] < 0.1 < found["high"] and mcnemar(first, first)["p"] == 1
+
+
+def test_looking_every_time_makes_no_false_claims() -> None:
+    generator = np.random.default_rng(3)
+    false = sum(
+        any(always_valid_p(d[:n]) <= 0.05 for n in range(2, 41)) for d in generator.standard_normal((300, 40))
+    )
+    assert false <= 0.05 * 300
+    told = sum(always_valid_p(generator.normal(1.5, 1, 30)) <= 0.05 for _ in range(50))
+    assert told >= 45
+    assert always_valid_p([0.0, 0.0]) == 1 and always_valid_p([]) == 1
+
+
+def test_runs_that_never_got_there_are_censored() -> None:
+    found = survival([1, 2, 2, 3, 5, 5], [True, True, False, True, False, False])
+    assert (found.reached, found.n) == (3, 6)
+    assert found.share[np.searchsorted(found.times, 1)] == pytest.approx(5 / 6)
+    assert found.share[np.searchsorted(found.times, 3)] == pytest.approx(5 / 6 * 4 / 5 * 2 / 3)
+    assert found.median == 3.0
+    assert math.isnan(survival([5, 5], [False, False]).median)
+    with pytest.raises(UsageError, match="expected at least one run"):
+        survival([], [])

@@ -1,0 +1,212 @@
+"""Studies: the same table whatever the workers, killed or not; nothing trained twice; bad questions refused first."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pellucid.cli import run as command
+from pellucid.errors import StorageError, UsageError
+from pellucid.spec.study import Factor, Study, differences, factor_from_text
+from pellucid.storage.run_folder import RunFolder
+from pellucid.storage.study_folder import StudyFolder
+from pellucid.verbs.compare import compare
+from pellucid.verbs.run import Run
+from pellucid.verbs.study import estimate, load_study, made_study, specs_of, study, study_from_file
+
+BASE = {"network": "mlp", "data": "digits", "epochs": 2, "subset": 300, "hidden_size": 24}
+
+
+def small(name: str = "small", seeds: int = 2, **tune: list[float]) -> Study:
+    return made_study(name, BASE, compare=["optimizer=adam,sgd", "lr=0.003,0.01"], tune=tune, seeds=seeds)
+
+
+def bytes_of(root: Path, name: str = "small") -> bytes:
+    return (root / "studies" / name / "trials.json").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = tmp_path_factory.mktemp("studies")
+    study(small(), runs=found, workers=2)
+    return found
+
+
+def test_the_table_is_the_same_bytes_with_any_workers_and_nothing_is_trained_again(
+    root: Path, tmp_path: Path
+) -> None:
+    study(small(), runs=tmp_path, workers=1)
+    assert bytes_of(tmp_path) == bytes_of(root)
+    started = {
+        one.name: RunFolder.open(root, one.name).events() for one in root.iterdir() if (one / "run.json").exists()
+    }
+    assert len(started) == 8
+    again = study(small(), runs=root)
+    for name, events in started.items():
+        assert RunFolder.open(root, name).events() == events
+    assert bytes_of(root) == bytes_of(tmp_path)
+    assert [row["configuration"] for row in json.loads(bytes_of(root))][::2] == [
+        {"optimizer": a, "lr": b} for a in ("adam", "sgd") for b in (0.003, 0.01)
+    ]
+    assert {spec.threads for _, spec in specs_of(small())} == {1} and len(again.rows) == 8
+
+
+def test_a_study_that_is_killed_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    words = ["study", "mlp", "digits", "--name", "small", "--vary", "lr=0.003,0.01", "--seeds", "3", "--epochs", "12"]
+    whole, killed = (
+        [sys.executable, "-m", "pellucid", *words, "--runs", str(tmp_path / name)] for name in ("whole", "killed")
+    )
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run(whole, check=True, **quiet)  # type: ignore[call-overload]
+    for wait in (3.0, 4.0):
+        with subprocess.Popen(killed, start_new_session=True, **quiet) as one:  # type: ignore[call-overload]
+            time.sleep(wait)
+            os.killpg(one.pid, signal.SIGKILL)
+        assert not (tmp_path / "killed/studies/small/trials.json").exists(), "it was over before it was killed"
+    subprocess.run(killed, check=True, **quiet)  # type: ignore[call-overload]
+    assert bytes_of(tmp_path / "killed") == bytes_of(tmp_path / "whole")
+
+
+def test_arms_are_compared_and_what_stands_is_said(root: Path) -> None:
+    found = study(small(), runs=root)
+    assert list(found.summaries) == [f"optimizer={a} lr={b}" for a in ("adam", "sgd") for b in (0.003, 0.01)]
+    assert len(found.pairs) == 6 and all(pair.n == 2 for pair in found.pairs)
+    assert found.best is not None and found.best.startswith("optimizer=adam")
+    assert found.verdicts()[0].startswith("best on validation: optimizer=adam")
+    assert any("too few seeds" in line for line in found.verdicts())
+    assert found.table().rows[0][1] == 2
+    for format in ("html", "png", "json"):
+        assert len(found.display().render(format)) > 500
+    assert "trials.csv" in {path.name for path in (root / "studies" / "small").iterdir()}
+    answers = found.answers(found.chosen["optimizer=adam lr=0.01"])
+    assert answers is not None and answers.shape == (2, 300)
+    assert answers.mean() == pytest.approx(found.summaries["optimizer=adam lr=0.01"].mean)
+    assert load_study("small", runs=root).summaries == found.summaries
+    with pytest.raises(UsageError, match=r"unknown study 'smal'\. Did you mean small"):
+        load_study("smal", runs=root)
+
+
+def test_tuned_factors_are_chosen_on_validation_and_edges_are_told(root: Path) -> None:
+    asked = made_study("tuned", BASE, compare=["optimizer=adam,sgd"], tune={"lr": [0.001, 0.01, 0.1]}, seeds=2)
+    found = study(asked, runs=root)
+    assert list(found.chosen) == ["optimizer=adam", "optimizer=sgd"]
+    for arm, config in found.chosen.items():
+        scores = {
+            one["lr"]: sum(value or 0 for value in found.values(one, "validation_accuracy"))
+            for one in asked.configs()
+            if asked.arm(one) == arm
+        }
+        assert config["lr"] == max(scores, key=lambda lr: scores[lr])
+    assert any(line.startswith("optimizer=sgd: best lr 0.1 is at the edge") for line in found.verdicts())
+
+
+def test_a_run_that_diverges_is_a_row_with_its_reason(tmp_path: Path) -> None:
+    found = study(made_study("wild", {**BASE, "optimizer": "sgd"}, compare=["lr=0.01,1e12"], seeds=2), runs=tmp_path)
+    assert [row.result is None for row in found.rows] == [False, False, True, True]
+    assert "the loss is" in found.rows[2].reason and "learning rate 1e+12" in found.rows[2].reason
+    assert list(found.summaries) == ["lr=0.01"] and found.pairs == []
+    assert json.loads(bytes_of(tmp_path, "wild"))[3]["status"] == "failed"
+
+
+def test_seeds_are_added_until_it_is_clear(tmp_path: Path) -> None:
+    asked = made_study("clear", {**BASE, "epochs": 1}, compare=["lr=0.00001,0.01"], seeds=2)
+    found = study(asked, runs=tmp_path, until_clear=True)
+    assert 4 <= len(found.study.seeds) < 40
+    assert found.pairs[0].verdict in ("better", "worse")
+
+
+@pytest.mark.parametrize(
+    ("compared", "words"),
+    [
+        (["optimiser=adam"], "unknown factor 'optimiser'. Did you mean optimizer"),
+        (["optimizer=adam,adm"], "unknown optimizer 'adm'. Did you mean adam"),
+        (["lr=0.1,-1"], "lr: expected a number above 0, found -1"),
+        (["lr=0.1,0.1"], "expected different levels, found one twice"),
+        (["lr"], "factor: expected NAME=VALUE"),
+        (["lr=log:1:0.1:3"], "two levels or more from low to high above 0"),
+        (["monitor=test_loss,loss"], "unknown metric 'loss'"),
+        (["epochs=3"], "expected epochs once, found it twice"),
+    ],
+)
+def test_bad_questions_are_refused_before_anything_is_trained(
+    compared: list[str], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        study(made_study("bad", BASE, compare=compared), runs=tmp_path)
+    assert not any((path / "run.json").exists() for path in tmp_path.iterdir())
+
+
+def test_another_study_under_an_old_name_says_what_differs(root: Path) -> None:
+    with pytest.raises(UsageError, match=r"found another: base\.epochs: 2 was, 3 is\..*--update"):
+        study(
+            made_study("small", {**BASE, "epochs": 3}, compare=["optimizer=adam,sgd", "lr=0.003,0.01"], seeds=2),
+            runs=root,
+        )
+    old = small().to_dict()
+    new = made_study("small", BASE, compare=["optimizer=adam,sgd", "lr=0.003,0.02"], seeds=3).to_dict()
+    assert differences(old, new) == [
+        "lr.levels: [0.003, 0.01] was, [0.003, 0.02] is", "seeds: [0, 1] was, [0, 1, 2] is",
+    ]  # fmt: skip
+
+
+def test_a_second_process_at_one_study_is_refused(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path, "small")
+    folder.open()
+    with folder.lock(), pytest.raises(StorageError, match="expected to be the only one"):
+        study(small(), runs=tmp_path)
+
+
+def test_factors_and_files(tmp_path: Path) -> None:
+    assert factor_from_text("lr=linear:0:1:3").levels == (0.0, 0.5, 1.0)
+    assert factor_from_text("dropout=none,0.5").levels == (None, 0.5)
+    with pytest.raises(UsageError, match="expected the role compare or tune"):
+        Factor("lr", (1,), "vary")
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'seeds = [3, 5]\n[base]\nnetwork = "mlp"\ndata = "digits"\nepochs = 1\n[compare]\nlr = [0.01, 0.1]\n'
+        '[tune]\nbatch_size = "16,32"\n[reported]\n"lr=0.01" = 0.9\n'
+    )
+    asked = study_from_file(path)
+    assert asked.name == "mine" and asked.size == 8 and asked.tuned[0].levels == (16, 32)
+    path.write_text("sed = 3")
+    with pytest.raises(UsageError, match=r"unknown key in .*'sed'. Did you mean seeds"):
+        study_from_file(path)
+    size = estimate(asked, workers=2)
+    assert size["trials"] == 8 and 0 < size["seconds"] < 600 and not size["many"]
+
+
+def test_two_runs_are_compared_on_their_test_images(root: Path) -> None:
+    found = study(small(), runs=root)
+    first, second = (Run.open(root, row.run) for row in (found.rows[0], found.rows[4]))
+    told = compare(first, second)
+    assert told.images == 300 and told.first_alone + told.second_alone > 0
+    assert told.difference == pytest.approx(first.result["test_accuracy"] - second.result["test_accuracy"])
+    assert "pellucid study" in told.words
+
+
+def test_commands(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def pellucid(*words: object) -> int:
+        monkeypatch.setattr("sys.argv", ["pellucid", *map(str, words)])
+        return command()
+
+    words = ("study", "mlp", "digits", "--name", "by-command", "--vary", "lr=0.003,0.01", "--seeds", 2, "--epochs", 1,
+             "--subset", 200, "--runs", root)  # fmt: skip
+    assert pellucid(*words, "--dry-run") == 0
+    told = capsys.readouterr().out
+    assert "study by-command: 4 trials, about" in told and "lr=0.003 seed=1" in told
+    assert pellucid(*words) == 0
+    out, err = capsys.readouterr()
+    assert "best on validation" in out and "4/4" in err and "study.html" in err
+    assert pellucid(*words, "--json") == 0
+    assert len(json.loads(capsys.readouterr().out)["trials"]) == 4
+    assert pellucid("study", "mlp", "digits") == 2
+    ids = [row.run for row in study(small(), runs=root).rows[:2]]
+    assert pellucid("compare", *ids, "--runs", root) == 0
+    assert "right in" in capsys.readouterr().out
