@@ -35,6 +35,7 @@ PAGES = {
     "views": "data.md",
     "recipes": "command-line.md",
     "inspection": "looking.md",
+    "studies": "studies.md",
 }
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
@@ -240,6 +241,7 @@ def test_what_json_gives_is_documented(run: Run, capsys: pytest.CaptureFixture[s
         "predict": [run.id, picture, *runs],
         "doctor": ["digits"],
         "study": ["mlp", "digits", "--vary", "lr=0.01,0.1", "--seeds", "1", "--epochs", "1", *runs],
+        "reproduce": [],
         "compare": [run.id, run.id, *runs],
         "lockstep": ["mlp", "digits", "--steps", "1", "--batch-size", "4"],
         "check": [str(layer)],

@@ -15,6 +15,7 @@ def add_to(app: typer.Typer) -> None:
     """The commands of this file."""
     app.command()(with_spec_options(study))
     app.command()(compare)
+    app.command()(reproduce)
 
 
 def study(
@@ -94,6 +95,48 @@ def study(
     for row in found.failed:
         say(f"failed: {row.trial.label} seed={row.trial.seed}: {row.reason}")
     say(f"\npage      {found.root / 'studies' / asked.name / 'study.html'}")
+
+
+def reproduce(
+    name: Annotated[str | None, typer.Argument(help="A report's study; none lists them.")] = None,
+    *,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer images, epochs and seeds: minutes, not hours.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(help="Processes (default: one a core).")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell the size and about how long.")] = False,
+    runs: Runs = None,
+    json: Json = False,
+) -> None:
+    """The five reports' studies, run anew and set beside what was reported."""
+    from pellucid import catalog
+    from pellucid.cli.terminal import emit, emit_json, say
+    from pellucid.verbs import reproduce as verb
+    from pellucid.verbs.study import estimate
+
+    if name is None:
+        entries = {one.replace("_", "-"): catalog.summary("studies", one) for one in catalog.names("studies")}
+        if json:
+            emit_json([{"name": one, "summary": words} for one, words in entries.items()])
+        else:
+            width = max(map(len, entries))
+            emit("\n".join(f"{one:<{width}}  {words}" for one, words in entries.items()))
+        return
+    asked = verb.reported_study(name, quick=quick)
+    size = estimate(asked, workers=workers)
+    told = (
+        f"study {asked.name}: {size['trials']:,} trials, about {_time(size['seconds'])} on {size['workers']} workers"
+    )
+    if dry_run:
+        emit_json({"study": asked.name, **size}) if json else emit(told)
+        return
+    say(told)
+    found = verb.reproduce(name, quick=quick, runs=runs, workers=workers, told=None if json else _progress())
+    if json:
+        emit_json(found.to_dict())
+        return
+    emit(verb.page(name, found, quick=quick))
+    say(f"page      {found.root / 'studies' / asked.name / 'study.html'}")
 
 
 def _progress() -> Any:

@@ -51,6 +51,19 @@ class Trial:
         return label(dict(self.config))
 
 
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of a report: that one arm is better than another, or that it reaches a value.
+
+    first, second: arms, as `Study.arm` has them. least: a value of the metric that first should reach.
+    """
+
+    words: str
+    first: str
+    second: str | None = None
+    least: float | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Study:
     """base: what all trials share, as options of `train` (network, data and recipe among them).
@@ -67,8 +80,7 @@ class Study:
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     metric: str = "test_accuracy"
     reported: Mapping[str, float] = field(default_factory=dict)
-    claims: tuple[str, ...] = ()
-    note: str = ""
+    claims: tuple[Claim, ...] = ()
 
     def __post_init__(self) -> None:
         if self.factors and self.listed:

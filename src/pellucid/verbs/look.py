@@ -142,7 +142,7 @@ def layer_table(run: Run) -> Table:
     from pellucid.inspection._layers import layers
 
     pixels = np.zeros((1, *run.input_shape), np.uint8)
-    rows = layers(run.model(), Images(pixels, np.zeros(1, np.int64), run.class_names))
+    rows = layers(run.inspected(), Images(pixels, np.zeros(1, np.int64), run.class_names))
     return Table(
         ("layer", "kind", "channels x rows x columns", "a neuron sees"),
         [(one.name, one.kind, one.shape_text, str(one.field or "all")) for one in rows],

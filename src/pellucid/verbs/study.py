@@ -179,14 +179,33 @@ class Studied:
         found += self.on_edge
         return found
 
+    def claims(self) -> list[tuple[str, str]]:
+        """Each claim of the report with what our runs say of it."""
+        higher = self.study.metric.endswith("accuracy")
+        found = []
+        for claim in self.study.claims:
+            one = self.summaries.get(claim.first)
+            if claim.least is not None and one is not None:
+                reached = one.mean >= claim.least if higher else one.mean <= claim.least
+                found.append(
+                    (claim.words, f"{'yes' if reached else 'no'}: {_value(one.mean, share=higher)}, n = {one.n}")
+                )
+                continue
+            pair = next((one for one in self.pairs if {one.first, one.second} == {claim.first, claim.second}), None)
+            if pair is None:
+                found.append((claim.words, "not answered: trials are missing"))
+                continue
+            as_said = "better" if pair.first == claim.first else "worse"
+            told = {as_said: "stands", "no difference": "not shown", "too few seeds": "open"}
+            found.append((claim.words, f"{told.get(pair.verdict, 'the reverse is so')}: {pair.words}"))
+        return found
+
     def table(self) -> Table:
         """One row an arm: n, mean, spread, interval, what validation says, and what a report said."""
         share = self.study.metric.endswith("accuracy")
 
         def told(value: float | None) -> str | None:
-            if value is None or np.isnan(value):
-                return None
-            return f"{100 * value:.2f} %" if share else f"{value:.4g}"
+            return None if value is None or np.isnan(value) else _value(value, share=share)
 
         rows = []
         for arm, config in self.chosen.items():
@@ -232,6 +251,8 @@ class Studied:
         """Verdicts, table, effects, curves."""
         verdicts = Table(("",), [(line,) for line in self.verdicts()], title="What stands")
         shown: list[Display] = [verdicts, self.table()]
+        if self.study.claims:
+            shown.append(Table(("claim", "what our runs say"), self.claims(), title="Claims"))
         if self.summaries:
             shown.append(self.effects())
         shown.append(self.curves())
@@ -317,6 +338,8 @@ class Studied:
                 "pairs": [vars(pair) for pair in self.pairs],
                 "best": self.best,
                 "verdicts": self.verdicts(),
+                "claims": self.claims(),
+                "reported": dict(self.study.reported),
             }
         )
         return found
@@ -365,6 +388,10 @@ def study(
         folder.save_file("trials.csv", found.trial_table().csv().encode())
         folder.save_file("study.html", found.display().render("html"))
     return found
+
+
+def _value(value: float, *, share: bool) -> str:
+    return f"{100 * value:.2f} %" if share else f"{value:.4g}"
 
 
 def is_clear(found: Studied) -> bool:

@@ -308,6 +308,63 @@ def test_every_layer_by_central_differences(case: int) -> None:
     check(layer, drawn(*shape, seed=9))
 
 
+@settings(max_examples=25, deadline=None)
+@given(n=st.integers(1, 5), features=st.integers(1, 7), units=st.integers(1, 6), bias=st.booleans())
+def test_dense_layers_of_any_size(n: int, features: int, units: int, bias: bool) -> None:
+    check(Dense(drawn(units, features), drawn(units, seed=1) if bias else None), drawn(n, features, seed=2))
+
+
+@settings(max_examples=25, deadline=None)
+@given(n=st.integers(2, 5), channels=st.integers(1, 4), places=st.tuples(st.integers(1, 4), st.integers(1, 4)))
+def test_batch_norms_and_global_pools_of_any_size(n: int, channels: int, places: tuple[int, int]) -> None:
+    x = drawn(n, channels, *places, seed=3)
+    ones, zeros = np.ones(channels), np.zeros(channels)
+    if x.size // channels > 2:  # two values are always at plus and minus one: there is no slope
+        check(BatchNorm(drawn(channels), drawn(channels, seed=1), zeros, ones), x, tolerance=1e-5)
+    for pool in ("avg", "max"):
+        check(GlobalPool(pool), x)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    n=st.integers(1, 3), steps=st.integers(1, 5), features=st.integers(1, 4), units=st.integers(1, 5),
+    every=st.booleans(),
+)  # fmt: skip
+@pytest.mark.parametrize(("kind", "gates"), [(RNN, 1), (LSTM, 4), (GRU, 3)])
+def test_recurrent_layers_of_any_size(
+    kind: Any, gates: int, n: int, steps: int, features: int, units: int, every: bool
+) -> None:
+    sizes = [(gates * units, features), (gates * units, units), (gates * units,), (gates * units,)]
+    layer = kind(*(0.5 * drawn(*size, seed=k) for k, size in enumerate(sizes)), return_sequences=every)
+    check(layer, drawn(n, steps, features, seed=7))
+
+
+@settings(max_examples=10, deadline=None)
+@given(shape=st.lists(st.integers(1, 4), min_size=2, max_size=4))
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_of_any_shape(name: str, shape: list[int]) -> None:
+    check(ACTIVATIONS[name](), drawn(*shape, seed=8))
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_layers_stay_in_the_precision_that_they_are_given(kind: Any) -> None:
+    made = [
+        (Conv(drawn(4, 2, 3, 3).astype(kind), drawn(4).astype(kind), padding=(1, 1)), (3, 2, 6, 5)),
+        (MaxPool((2, 2)), (3, 2, 6, 5)),
+        (AvgPool((2, 2)), (3, 2, 6, 5)),
+    ]
+    for layer, shape in made:
+        y = layer.forward(drawn(*shape).astype(kind))
+        at_x = layer.backward(np.ones_like(y))
+        assert at_x is not None
+        assert y.dtype == at_x.dtype == kind
+        assert all(gradient.dtype == kind for gradient in layer.gradients.values())
+    for module, shape in (("lenet5", (28, 28, 1)), ("row_gru", (28, 28, 1)), ("compact", (28, 28, 1))):
+        network = catalog.load("networks", module)()
+        whole = build(network, shape, initial_weights(network, shape, seed=0), dtype=kind)
+        assert whole.forward(drawn(4, 1, 28, 28).astype(kind)).dtype == kind
+
+
 def test_batch_norm_in_evaluation_by_central_differences() -> None:
     layer = BatchNorm(drawn(3), drawn(3, seed=1), drawn(3, seed=2), drawn(3, seed=3) ** 2)
     layer.training = False

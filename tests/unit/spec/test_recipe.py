@@ -124,7 +124,7 @@ def test_data_outside_their_range_are_refused(options: dict[str, Any], text: str
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"engine": "pytorhc"}, "unknown engine 'pytorhc'. Did you mean pytorch? Valid: pytorch."),
+        ({"engine": "pytorhc"}, "unknown engine 'pytorhc'. Did you mean pytorch? Valid: pytorch, scratch."),
         ({"device": "gpu"}, "unknown device 'gpu'. Did you mean cpu? Valid: auto, cpu, cuda."),
         ({"precision": "fp16"}, "unknown precision 'fp16'. Did you mean bf16, fp32? Valid: auto, fp32, bf16."),
         ({"seed": -1}, "seed: expected a whole number of 0 or more, found -1."),

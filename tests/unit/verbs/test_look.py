@@ -174,3 +174,14 @@ def test_two_runs_are_matched_and_drawn_side_by_side(run: Run) -> None:
     assert len(both["layers"]) == len(both["other_layers"]) > 3
     with pytest.raises(UsageError, match="expected a second network to compare with"):
         look(run, "match")
+
+
+def test_runs_of_the_engine_by_hand_are_looked_at_like_others(tmp_path: Path) -> None:
+    made = train("one_conv", "digits", size=16, epochs=1, subset=200, engine="scratch", pictures=False, runs=tmp_path,
+                 checkpoints=True)  # fmt: skip
+    maps = look(made, "gradient", images=[0, 1], target=3)
+    assert maps.array.shape == (2, 1, 16, 16) and maps.array.any()  # type: ignore[attr-defined]
+    assert look(made, "top_patches", k=2).channels and look(made, "evolution").epochs == (0, 1)  # type: ignore[attr-defined]
+    assert "conv1" in layer_table(made).text()
+    with pytest.raises(UsageError, match="engine scratch"):
+        train("one_conv", "digits", size=16, engine="scratch", precision="bf16", pictures=False, runs=tmp_path)

@@ -1,0 +1,31 @@
+"""Report 003: batch norm x dropout."""
+
+from __future__ import annotations
+
+from pellucid.spec.study import Claim, Factor, Study
+
+
+def batch_norm_and_dropout() -> Study:
+    """Batch norm on and off x dropout on and off in the small VGG on CIFAR-10, with its curves (report 003).
+
+    Open in the report, assumed here: 15 epochs, flips and shifts of up to four pixels.
+    """
+    return Study(
+        name="batch-norm-and-dropout",
+        base={
+            "network": "vgg_small",
+            "data": "cifar10",
+            "batch_size": 100,
+            "optimizer": "adam",
+            "lr": 0.001,
+            "epochs": 15,
+            "horizontal_flip": True,
+            "shift": 4,
+        },
+        factors=(Factor("batch_norm", (False, True)), Factor("dropout", (0.0, 0.5))),
+        seeds=(0, 1, 2),
+        claims=(
+            Claim("batch norm helps", "batch_norm=True dropout=0", "batch_norm=False dropout=0"),
+            Claim("dropout helps", "batch_norm=False dropout=0.5", "batch_norm=False dropout=0"),
+        ),
+    )

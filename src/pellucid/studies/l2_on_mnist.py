@@ -1,0 +1,27 @@
+"""Report 004: L2."""
+
+from __future__ import annotations
+
+from pellucid.spec.study import Claim, Study
+
+
+def l2_on_mnist() -> Study:
+    """One convolution on MNIST with an L2 penalty, reported 99.19 % without and 99.39 % with lambda 1.0 (report 004).
+
+    The report's lambda over all 55,000 images is l2 = lambda * 64 / 55,000 over batches of 64.
+    """
+    values = [round(share * 64 / 55_000, 8) for share in (0.0, 0.1, 1.0, 10.0)]
+    return Study(
+        name="l2-on-mnist",
+        base={
+            "network": "one_conv",
+            "data": "mnist",
+            "optimizer": "adam",
+            "lr": 0.001,
+            "batch_size": 64,
+            "epochs": 13,
+        },
+        listed=tuple({"l2": value} for value in values),
+        reported={f"l2={values[0]:g}": 0.9919, f"l2={values[2]:g}": 0.9939},
+        claims=(Claim("lambda 1.0 is better than none", f"l2={values[2]:g}", f"l2={values[0]:g}"),),
+    )

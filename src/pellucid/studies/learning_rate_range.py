@@ -1,0 +1,15 @@
+"""Report 004: the range of learning rates."""
+
+from __future__ import annotations
+
+from pellucid.spec.study import Claim, Factor, Study
+
+
+def learning_rate_range() -> Study:
+    """One convolution on MNIST with learning rates from 0.00001 to 0.001, five epochs each (report 004)."""
+    return Study(
+        name="learning-rate-range",
+        base={"network": "one_conv", "data": "mnist", "optimizer": "adam", "epochs": 5},
+        factors=(Factor("lr", (0.00001, 0.0001, 0.001)),),
+        claims=(Claim("0.001 is better than 0.0001", "lr=0.001", "lr=0.0001"),),
+    )

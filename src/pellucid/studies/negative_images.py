@@ -1,0 +1,25 @@
+"""Report 002: negative images."""
+
+from __future__ import annotations
+
+from pellucid.spec.study import Claim, Study
+
+
+def negative_images() -> Study:
+    """LeNet-5 trained on positives, and on both, tested on negatives and on both (report 002).
+
+    Where training sees positives alone and the test is of negatives, the figure is that of `pellucid evaluate RUN
+    --view negative`: about 20 % in the report; 98.95 % after training on both.
+    """
+    return Study(
+        name="negative-images",
+        base={"network": "lenet5", "data": "mnist", "optimizer": "adam", "lr": 0.001, "epochs": 10},
+        listed=({"views": ["none"]}, {"views": ["negative"]}, {"views": ["union=none+negative"]}),
+        seeds=(0, 1, 2),
+        reported={"views=union=none+negative": 0.9895},
+        claims=(
+            Claim(
+                "98.95 % of positives and negatives after training on both", "views=union=none+negative", least=0.9895
+            ),
+        ),
+    )

@@ -1,0 +1,45 @@
+"""Report 000: three optimizers on small gray CIFAR-10."""
+
+from __future__ import annotations
+
+from pellucid.spec.study import Claim, Study
+
+
+def optimizers_on_gray_cifar() -> Study:
+    """SGD with momentum, RMSprop and Adam as printed, on 10,000 gray images of CIFAR-10 at 28x28 (report 000).
+
+    Open in the report, assumed here: centre crop to 28 pixels; learning rates 0.01 (SGD), 0.0001 (RMSprop) and 0.001
+    (Adam); momentum 0.9; batches of 100; at most 40 epochs. 1,000 test images, early stopping with patience 5.
+    """
+    return Study(
+        name="optimizers-on-gray-cifar",
+        base={
+            "network": "lenet5_28",
+            "data": "cifar10",
+            "views": ["grayscale", "centre_crop=28"],
+            "subset": 10_000,
+            "test_size": 1_000,
+            "batch_size": 100,
+            "epochs": 40,
+            "patience": 5,
+            "min_delta": 0.0001,
+        },
+        listed=(
+            {"optimizer": "sgd", "momentum": 0.9, "lr": 0.01},
+            {"optimizer": "rmsprop_printed", "momentum": 0.9, "lr": 0.0001},
+            {"optimizer": "adam_printed", "lr": 0.001},
+        ),
+        reported={
+            "optimizer=sgd momentum=0.9 lr=0.01": 0.467,
+            "optimizer=rmsprop_printed momentum=0.9 lr=0.0001": 0.523,
+            "optimizer=adam_printed lr=0.001": 0.529,
+        },
+        claims=(
+            Claim("Adam is better than SGD", "optimizer=adam_printed lr=0.001", "optimizer=sgd momentum=0.9 lr=0.01"),
+            Claim(
+                "RMSprop is better than SGD",
+                "optimizer=rmsprop_printed momentum=0.9 lr=0.0001",
+                "optimizer=sgd momentum=0.9 lr=0.01",
+            ),
+        ),
+    )
