@@ -199,7 +199,8 @@ def _pair(
     if p_family <= ALPHA and (low > 0 or high < 0):
         good = (mean > 0) == higher
         verdict = "better" if good else "worse"
-        words = f"{first} is {verdict} than {second} by {told(mean)} ({told(low)} to {told(high)})"
+        near, far = sorted((low, high), key=abs)
+        words = f"{first} is {verdict} than {second} by {told(mean)} ({told(near)} to {told(far)})"
     elif not reachable or n < 3:
         verdict = "too few seeds"
         enough = next(k for k in range(1, 100) if family * reachable_p(n + k) <= ALPHA)

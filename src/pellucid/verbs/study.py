@@ -135,22 +135,29 @@ class Studied:
         arms = {arm: self.values(config) for arm, config in self.chosen.items() if arm in self.summaries}
         return compare(arms, unit=unit, scale=scale, higher=higher)
 
-    def answers(self, config: Config) -> NDArray[np.bool_] | None:
-        """Which test images each run of a configuration gets right, seeds x images; None where a run has none."""
-        found = []
+    def answers(self, config: Config) -> tuple[NDArray[np.bool_], NDArray[np.int64]] | None:
+        """Which test images each run of a configuration gets right, seeds x images, and the images' labels.
+
+        None where a run has none.
+        """
+        found, labels = [], np.zeros(0, np.int64)
         for row in self.of(config):
             kept = RunFolder.open(self.root, row.run).predictions() if row.result else None
             if kept is None:
                 return None
-            found.append(kept["logits"].argmax(1) == kept["labels"])
-        return np.stack(found) if found else None
+            labels = kept["labels"]
+            found.append(kept["logits"].argmax(1) == labels)
+        return (np.stack(found), labels) if found else None
 
     def over_images(self, pair: Pair) -> Crossed | None:
-        """The pair's difference over new seeds and new test images; None without predictions or a second seed."""
-        sides = [self.answers(self.chosen[name]) for name in (pair.first, pair.second)]
-        if sides[0] is None or sides[1] is None or sides[0].shape[0] < 2:
+        """The pair's difference over new seeds and new test images.
+
+        None without predictions or a second seed, or where the arms were tested on other images.
+        """
+        first, second = (self.answers(self.chosen[name]) for name in (pair.first, pair.second))
+        if first is None or second is None or len(first[0]) < 2 or not np.array_equal(first[1], second[1]):
             return None
-        return crossed(sides[0], sides[1])
+        return crossed(first[0], second[0])
 
     @property
     def best(self) -> str | None:

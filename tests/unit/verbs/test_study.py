@@ -86,8 +86,8 @@ def test_arms_are_compared_and_what_stands_is_said(root: Path) -> None:
         assert len(found.display().render(format)) > 500
     assert "trials.csv" in {path.name for path in (root / "studies" / "small").iterdir()}
     answers = found.answers(found.chosen["optimizer=adam lr=0.01"])
-    assert answers is not None and answers.shape == (2, 300)
-    assert answers.mean() == pytest.approx(found.summaries["optimizer=adam lr=0.01"].mean)
+    assert answers is not None and answers[0].shape == (2, 300)
+    assert answers[0].mean() == pytest.approx(found.summaries["optimizer=adam lr=0.01"].mean)
     assert load_study("small", runs=root).summaries == found.summaries
     with pytest.raises(UsageError, match=r"unknown study 'smal'\. Did you mean small"):
         load_study("smal", runs=root)
@@ -113,6 +113,13 @@ def test_a_run_that_diverges_is_a_row_with_its_reason(tmp_path: Path) -> None:
     assert "the loss is" in found.rows[2].reason and "learning rate 1e+12" in found.rows[2].reason
     assert list(found.summaries) == ["lr=0.01"] and found.pairs == []
     assert json.loads(bytes_of(tmp_path, "wild"))[3]["status"] == "failed"
+
+
+def test_arms_that_were_tested_on_other_images_are_compared_by_their_means_alone(tmp_path: Path) -> None:
+    views = [["none"], ["union=none+negative"]]
+    found = study(made_study("views", {**BASE, "epochs": 1}, compare={"views": views}, seeds=2), runs=tmp_path)
+    assert len(found.pairs) == 1 and found.over_images(found.pairs[0]) is None
+    assert "views=union=none+negative" in found.summaries and found.verdicts()
 
 
 def test_seeds_are_added_until_it_is_clear(tmp_path: Path) -> None:
