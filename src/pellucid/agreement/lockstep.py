@@ -1,9 +1,9 @@
 """Two engines on the same weights and batches: the first layer, tensor and step at which they part.
 
-In each step PyTorch's layers are recorded, and every layer by hand is given the same input and the same gradient at
-its output: what differs then is that layer's own doing, nothing that an earlier one passed on. Where a ReLU's or a
-maximum's arguments differ in the last bits alone, whole networks may take different sides of the kink, layers that
-are given the same never do.
+In each step PyTorch's layers are recorded, and every layer by hand is given the same weights, the same input and the
+same gradient at its output: what differs then is that layer's own doing, nothing that an earlier one passed on. Where
+a ReLU's or a maximum's arguments differ in the last bits alone, whole networks may take different sides of the kink,
+layers that are given the same never do.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def lockstep(
 
     theirs = build_torch(network, shape, seed=seed, images=images).to(getattr(torch, dtype))
     kinds = {name: type(layer).__name__ for name, layer in ours.named.items()}
-    probes = _probes(ours, replaced)
+    probes = _probes(build(network, shape, weights, dtype=kind), replaced)
     follow = optimizer(recipe, ours.vector, ours.gradient, ours.shapes)
     expected = optimizers(recipe, theirs)
     for one in expected:
@@ -122,6 +122,7 @@ def lockstep(
         logits = ours.forward(x)
         loss, grad = loss_and_gradient(recipe, logits, labels)
         masks = {name: layer.mask for name, layer in ours.named.items() if isinstance(layer, Dropout)}
+        _follow(probes, {name: value.numpy() for name, value in theirs.state_dict().items()})
         their_loss, seen = records(theirs, x, labels, recipe, masks)
         for name, layer in probes.items():
             if isinstance(layer, Dropout):
@@ -144,18 +145,22 @@ def lockstep(
     return lines
 
 
-def _probes(ours: Sequential, replaced: Callable[[str, Layer], Any] | None) -> dict[str, Any]:
-    """Layers over the same parameters that are asked one by one."""
-    twin = ours.twin()
-    for layer in twin.named.values():
+def _probes(network: Sequential, replaced: Callable[[str, Layer], Any] | None) -> dict[str, Any]:
+    """Layers that are asked one by one, some of them a student's."""
+    probes: dict[str, Any] = dict(network.named)
+    for name, layer in network.named.items():
         layer.first = False
-        layer.buffers = {name: value.copy() for name, value in layer.buffers.items()}
-    probes: dict[str, Any] = dict(twin.named)
-    if replaced is not None:
-        for name, layer in twin.named.items():
-            other = replaced(name, layer)
-            probes[name] = layer if other is None else other
+        other = None if replaced is None else replaced(name, layer)
+        probes[name] = layer if other is None else other
     return probes
+
+
+def _follow(probes: dict[str, Any], state: dict[str, NDArray[Any]]) -> None:
+    """Gives each layer PyTorch's arrays of this moment: what differs then is no drift of the weights."""
+    for name, layer in probes.items():
+        for arrays in (getattr(layer, "parameters", {}), getattr(layer, "buffers", {})):
+            for key, value in arrays.items():
+                value[...] = state[f"{name}.{key}"]
 
 
 def _same(mask: NDArray[Any], rate: float) -> Callable[[int], Any]:
