@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
-from pellucid.displays.palette import STYLE
+from pellucid.displays.palette import design
 from pellucid.errors import StorageError, UsageError
 
 FORMATS = ("png", "svg", "pdf", "html", "json")
@@ -43,7 +43,7 @@ class Display(ABC):
         return (
             f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<style>{STYLE}</style></head><body><figure>{self.fragment()}</figure></body></html>"
+            f'<style>{design()}</style></head><body class="single"><figure>{self.fragment()}</figure></body></html>'
         )
 
     def render(self, format: str) -> bytes:

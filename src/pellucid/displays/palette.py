@@ -5,6 +5,8 @@ Categories: Okabe and Ito 2008 (okabe2008 in docs/bibliography.bib), the yellow 
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.resources import files
 from typing import Any, Final
 
 CATEGORIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#5F5F5F")
@@ -39,20 +41,7 @@ def theme() -> dict[str, Any]:
     }
 
 
-#: For pages: the light colours, and the dark ones where the reader prefers them. Charts keep their white paper.
-STYLE = f"""
-:root {{ color-scheme: light dark; --ink: {INK}; --quiet: {QUIET}; --line: {LINE}; --paper: {PAPER}; }}
-@media (prefers-color-scheme: dark) {{
-  :root {{ --ink: #ececf1; --quiet: #a9a9b4; --line: #3a3a44; --paper: #17171b; }}
-  .pellucid-chart {{ background: #ffffff; padding: 0.75rem; border-radius: 6px; }}
-}}
-body {{ margin: 2rem auto; padding: 0 1rem; max-width: 64rem; font: 16px/1.5 {FONT}; color: var(--ink);
-       background: var(--paper); }}
-figure {{ margin: 0 0 2rem; overflow-x: auto; }}
-figcaption {{ font-weight: 600; margin-bottom: 0.5rem; }}
-.pellucid-chart svg {{ max-width: 100%; height: auto; }}
-table {{ border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: 0.25rem 0.75rem; border-bottom: 1px solid var(--line); text-align: left; }}
-th {{ color: var(--quiet); font-weight: 600; }}
-td.number, th.number {{ text-align: right; }}
-"""
+@cache
+def design() -> str:
+    """The style sheet of every page: type scale, spacing, colours, light and dark."""
+    return files("pellucid.displays").joinpath("design.css").read_text(encoding="utf-8")
