@@ -38,6 +38,24 @@ def drawn(name: str, count: int, classes: tuple[str, ...]) -> Display:
         "samples": (some, {}),
         "mistakes": (some, {"probabilities": probabilities}),
     }
+    lines = {one: {"seed 0": ([1.0, 2.0], [0.1, 0.2]), "seed 1": ([1.0], [0.3])} for one in classes[:count]}
+    arguments |= {
+        "means": (
+            dict.fromkeys(classes[:count], 0.5),
+            {"low": [0.4] * len(lines), "high": [0.6, *[float("nan")] * k][: len(lines)], "count": [3] * len(lines)},
+        ),
+        "seed_curves": (lines, {}),
+        "steadiness": ({one: [[0.1, 0.2], [0.2, 0.4]] for one in classes[:count]}, {}),
+        "interaction": (
+            np.full((min(count, k), k), 0.3),
+            {"rows": classes[:count], "columns": classes, "row_title": HOSTILE[0], "column_title": HOSTILE[1]},
+        ),
+        "time_to_threshold": ({one: ([2.0, 3.0], [0.5, 0.5]) for one in classes[:count]}, {}),
+        "parallel_coordinates": (
+            [{HOSTILE[0]: one, "lr": 10.0**-at, "n": None} for at, one in enumerate(classes[:count])],
+            {"values": [0.1 * at for at in range(len(classes[:count]))]},
+        ),
+    }
     assert name in arguments, f"{name}: say here what it draws"
     first, rest = arguments[name]
     found = chart(first, **rest)

@@ -12,7 +12,10 @@ from pellucid.displays.display import plain
 
 @dataclass(frozen=True)
 class Series:
-    """One line. low, high: a band around it, empty for none. dashed: to set a line apart without colour."""
+    """One line. low, high: a band around it, empty for none. dashed: to set a line apart without colour.
+
+    of: the line to whose family this one belongs; it is thin, has that line's colour and no place in the legend.
+    """
 
     name: str
     x: Sequence[float]
@@ -20,6 +23,7 @@ class Series:
     low: Sequence[float] = ()
     high: Sequence[float] = ()
     dashed: bool = False
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,19 @@ class Curves(Chart):
         rows: list[dict[str, Any]] = []
         for one in self.series:
             for k, (at, value) in enumerate(zip(one.x, one.y, strict=True)):
-                row = {"x": at, "y": value, "series": one.name, "style": "dashed" if one.dashed else "solid"}
+                row = {
+                    "x": at,
+                    "y": value,
+                    "series": one.of or one.name,
+                    "style": "dashed" if one.dashed else "solid",
+                }
+                row |= {"thin": bool(one.of), "line": one.name}
                 if one.low:
                     row |= {"low": one.low[k], "high": one.high[k]}
                 rows.append(plain(row))
         if not rows:
             return nothing(self.title)
-        names = [one.name for one in self.series]
+        names = [one.name for one in self.series if not one.of]
         kind: dict[bool, Any] = {True: "log", False: "linear"}
         y_format = ".1%" if self.percent else "~g"
         x = alt.X(
@@ -74,9 +84,17 @@ class Curves(Chart):
             scale=alt.Scale(type=kind[self.log_y], zero=False),
             axis=alt.Axis(format="~%" if self.percent else "~r"),
         )
-        colour = alt.Color("series:N", title=None, scale=alt.Scale(domain=names), legend=alt.Legend(orient="top"))
+        entry = 30 + 7 * max((len(name) for name in names), default=0)  # an entry's width, so that the legend wraps
+        legend = alt.Legend(
+            orient="top",
+            columns=max(1, self.width // entry),
+            labelLimit=self.width,
+            symbolOpacity=1,
+            symbolType="stroke",
+        )
+        colour = alt.Color("series:N", title=None, scale=alt.Scale(domain=names), legend=legend)
         tooltip = [
-            alt.Tooltip("series:N"),
+            alt.Tooltip("line:N", title="series"),
             alt.Tooltip("x:Q", title=self.x_title),
             alt.Tooltip("y:Q", title=self.y_title, format=y_format),
         ]
@@ -85,15 +103,20 @@ class Curves(Chart):
             "style:N", legend=None, scale=alt.Scale(domain=["solid", "dashed"], range=[[1, 0], [5, 3]])
         )
         few = max((len(one.x) for one in self.series), default=0) <= 30
+        thick = base.transform_filter("!datum.thin") if len(names) < len(self.series) else base
         layers: list[Any] = [
-            base.mark_line(point={"size": 25} if few else False).encode(
+            thick.mark_line(point={"size": 25} if few else False).encode(
                 x=x, y=y, color=colour, strokeDash=dash, tooltip=tooltip
             )
         ]
+        if len(names) < len(self.series):
+            thin = base.transform_filter("datum.thin").mark_line(strokeWidth=0.8, opacity=0.5)
+            own = [alt.Tooltip("line:N", title="run"), *tooltip[1:]]
+            layers.insert(0, thin.encode(x=x, y=y, color=colour, detail="line:N", tooltip=own))
         if any(one.low for one in self.series):
             layers.insert(
                 0,
-                base.mark_area(opacity=0.18).encode(
+                thick.mark_area(opacity=0.18).encode(
                     x=x, y=alt.Y("low:Q", title=self.y_title), y2="high:Q", color=colour
                 ),
             )

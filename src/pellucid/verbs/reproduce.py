@@ -17,7 +17,8 @@ from pellucid.spec.study import Study
 from pellucid.storage.runs_root import runs_root
 from pellucid.storage.study_folder import StudyFolder
 from pellucid.training.many import Outcome
-from pellucid.verbs.study import Studied, study
+from pellucid.verbs.studied import Studied
+from pellucid.verbs.study import study
 
 #: What a quick study has at most: images, test images, epochs, seeds.
 QUICK_IMAGES, QUICK_TEST, QUICK_EPOCHS, QUICK_SEEDS = 1_000, 500, 2, 2

@@ -17,6 +17,7 @@ from pellucid.errors import StorageError, UsageError
 from pellucid.spec.study import Factor, Study, differences, factor_from_text
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.study_folder import StudyFolder
+from pellucid.verbs import study_page
 from pellucid.verbs.compare import compare
 from pellucid.verbs.run import Run
 from pellucid.verbs.study import estimate, load_study, made_study, specs_of, study, study_from_file
@@ -91,6 +92,41 @@ def test_arms_are_compared_and_what_stands_is_said(root: Path) -> None:
     assert load_study("small", runs=root).summaries == found.summaries
     with pytest.raises(UsageError, match=r"unknown study 'smal'\. Did you mean small"):
         load_study("smal", runs=root)
+
+
+def test_a_grid_shows_what_each_factor_does(root: Path) -> None:
+    found = study(small(), runs=root)
+    effects, shares, pair, lines = study_page.factors(found)
+    means = effects.to_dict()
+    assert means["categories"] == ["optimizer=adam", "optimizer=sgd", "lr=0.003", "lr=0.01"]
+    arms = found.summaries
+    adam = (arms["optimizer=adam lr=0.003"].mean + arms["optimizer=adam lr=0.01"].mean) / 2
+    assert means["values"][0] == pytest.approx(adam)
+    assert [row[0] for row in shares.to_dict()["rows"]] == ["optimizer", "lr", "optimizer x lr", "seeds and rest"]
+    assert pair.to_dict()["values"][1][0] == pytest.approx(arms["optimizer=sgd lr=0.003"].mean)
+    assert len(lines.to_dict()["rows"]) == 4
+    for x in study_page.CURVE_AXES:
+        (thick, *_) = study_page.curves(found, x=x).to_dict()["series"]
+        assert len(thick["x"]) == 2 and thick["x"] == sorted(thick["x"])
+    with pytest.raises(UsageError, match=r"unknown axis 'hour'"):
+        study_page.curves(found, x="hour")
+    with pytest.raises(UsageError, match=r"unknown metric 'loss'"):
+        study_page.curves(found, "loss")
+
+
+def test_evidence_is_the_images_that_one_arm_alone_gets_right(root: Path) -> None:
+    found = study(small(), runs=root)
+    good, bad = "optimizer=adam lr=0.01", "optimizer=sgd lr=0.003"
+    shown = study_page.evidence(found, good, bad, n=7)
+    assert len(shown.captions) == 7
+    sides = [found.answers(found.chosen[arm]) for arm in (good, bad)]
+    assert sides[0] is not None and sides[1] is not None
+    lead = sides[0][0].sum(0) - sides[1][0].sum(0)
+    counts = [[int(n) for n in words.split()[-1].split(":")] for words in shown.captions]
+    assert [a - b for a, b in counts] == sorted(lead, reverse=True)[:7]
+    assert all(a > b for a, b in counts)
+    with pytest.raises(UsageError, match=r"unknown arm 'adam'"):
+        study_page.evidence(found, "adam", bad)
 
 
 def test_tuned_factors_are_chosen_on_validation_and_edges_are_told(root: Path) -> None:

@@ -1,0 +1,225 @@
+"""What a study looks like: its verdicts, effects and curves, and the images behind a difference."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.charts.interaction import interaction
+from pellucid.charts.means import means
+from pellucid.charts.parallel_coordinates import parallel_coordinates
+from pellucid.charts.seed_curves import seed_curves
+from pellucid.charts.steadiness import steadiness as spread_curves
+from pellucid.charts.time_to_threshold import time_to_threshold
+from pellucid.displays.display import Display
+from pellucid.displays.image_grid import ImageGrid
+from pellucid.displays.page import Page
+from pellucid.displays.table import Table
+from pellucid.errors import DataError, StorageError, unknown_name
+from pellucid.evaluation.comparison import Summary, summary, survival
+from pellucid.evaluation.grid import variance_shares
+from pellucid.spec.study import Config, label
+from pellucid.storage.run_folder import RunFolder
+from pellucid.verbs.run import Run
+from pellucid.verbs.studied import Studied
+
+#: Arms that a picture of lines holds: there are no more colours that all eyes tell apart.
+MOST_LINES = 7
+CURVE_AXES = ("epoch", "step", "second")
+
+
+def page(found: Studied) -> Page:
+    """Verdicts, table, effects, curves, and the images behind what differs."""
+    verdicts = Table(("",), [(line,) for line in found.verdicts()], title="What stands")
+    shown: list[Display] = [verdicts, found.table()]
+    if found.study.claims:
+        shown.append(Table(("claim", "what our runs say"), found.claims(), title="Claims"))
+    if found.summaries:
+        shown.append(effects(found))
+    shown.append(curves(found))
+    if len(found.study.seeds) > 2:
+        shown.append(steadiness(found))
+    shown += factors(found)
+    if found.study.base.get("stop_at") is not None:
+        shown += [thresholds(found), thresholds(found, "second")]
+    shown += all_evidence(found)
+    if found.failed:
+        failed = [(row.trial.label, row.trial.seed, row.reason) for row in found.failed]
+        shown.append(Table(("configuration", "seed", "reason"), failed, title="Trials that failed or diverged"))
+    return Page(shown, title=f"Study {found.study.name}: {len(found.rows)} trials")
+
+
+def effects(found: Studied) -> Display:
+    """Means with their intervals."""
+    arms = list(found.summaries.values())
+    return means(
+        {arm: one.mean for arm, one in found.summaries.items()},
+        low=[one.low for one in arms],
+        high=[one.high for one in arms],
+        count=[one.n for one in arms],
+        value_title=found.study.metric.replace("_", " "),
+        percent=found.study.metric.endswith("accuracy"),
+    )
+
+
+def drawn(found: Studied) -> list[tuple[str, Config]]:
+    """The arms of a picture of lines: all, or the best on validation, in their order."""
+
+    def score(config: Config) -> float:
+        known = [value for value in found.values(config, "validation_accuracy") if value is not None]
+        return float(np.mean(known)) if known else -1.0
+
+    best = sorted(found.chosen, key=lambda arm: -score(found.chosen[arm]))[:MOST_LINES]
+    return [(arm, config) for arm, config in found.chosen.items() if arm in best]
+
+
+def curves(
+    found: Studied, metric: str = "validation_accuracy", *, x: str = "epoch", log_x: bool = False, log_y: bool = False
+) -> Display:
+    """Of each arm the mean over seeds, the range, and each run, by "epoch", "step" or "second" of training.
+
+    Raises UsageError for another x, or a metric that the epochs do not have.
+    """
+    if x not in CURVE_AXES:
+        raise unknown_name("axis", x, CURVE_AXES)
+    runs = {}
+    for arm, config in drawn(found):
+        lines = {}
+        for row in found.of(config):
+            if not RunFolder.exists(found.root, row.run):
+                continue
+            folder = RunFolder.open(found.root, row.run)
+            records = folder.metrics()
+            if records and metric not in records[0]:
+                raise unknown_name("metric", metric, [key for key in records[0] if "_" in key])
+            seconds = np.cumsum([one["seconds"] for one in folder.timings()]).tolist()
+            places = seconds if x == "second" else [float(record[x]) for record in records]
+            known = [(at, one[metric]) for at, one in zip(places, records, strict=False) if one[metric] is not None]
+            if known:
+                lines[f"seed {row.trial.seed}"] = ([at for at, _ in known], [value for _, value in known])
+        runs[arm] = lines
+    return seed_curves(
+        runs,
+        x_title="second of training" if x == "second" else x,
+        y_title=metric.replace("_", " "),
+        percent=metric.endswith("accuracy"),
+        log_x=log_x,
+        log_y=log_y,
+    )
+
+
+def steadiness(found: Studied, metric: str = "validation_accuracy") -> Display:
+    """Spread over seeds by epoch."""
+    runs = {}
+    for arm, config in drawn(found):
+        folders = [RunFolder.open(found.root, row.run) for row in found.of(config) if row.result]
+        lines = [[record[metric] for record in folder.metrics()] for folder in folders]
+        runs[arm] = [line for line in lines if None not in line]
+    return spread_curves(runs, y_title=metric.replace("_", " "), percent=metric.endswith("accuracy"))
+
+
+def factors(found: Studied) -> list[Display]:
+    """What each factor of a grid does: means of its levels, shares of the variance, pairs, and all lines at once."""
+    study = found.study
+    if len(study.factors) < 2:
+        return []
+    configs = study.configs()
+    grid = np.full((*(len(one.levels) for one in study.factors), len(study.seeds)), np.nan)
+    for at, config in zip(np.ndindex(*grid.shape[:-1]), configs, strict=True):
+        grid[at] = [np.nan if value is None else value for value in found.values(config)]
+    shown: list[Display] = [main_effects(found, grid)]
+    names = [one.name for one in study.factors]
+    if np.isfinite(grid).all():
+        rows = [(name, f"{100 * share:.1f} %") for name, share in variance_shares(grid, names).items()]
+        shown.append(Table(("source", "share of the variance"), rows, title="What makes the difference"))
+    words = [[label({one.name: level}).partition("=")[2] for level in one.levels] for one in study.factors]
+    for i, j in itertools.combinations(range(len(names)), 2):
+        shown.append(
+            interaction(
+                grid.mean(axis=tuple(axis for axis in range(grid.ndim) if axis not in (i, j))),
+                rows=words[i],
+                columns=words[j],
+                row_title=names[i],
+                column_title=names[j],
+                percent=study.metric.endswith("accuracy"),
+            )
+        )
+    scores = [[value for value in found.values(one, "validation_accuracy") if value is not None] for one in configs]
+    values = [float(np.mean(one)) if one else float("nan") for one in scores]
+    return [*shown, parallel_coordinates(configs, values=values, value_title="validation")]
+
+
+def main_effects(found: Studied, grid: NDArray[np.float64]) -> Display:
+    """Mean of each level over the other factors; a seed counts once, where all of its trials are known.
+
+    grid: levels of each factor x seeds, NaN for a trial that failed.
+    """
+    arms: dict[str, Summary] = {}
+    for axis, factor in enumerate(found.study.factors):
+        for k, level in enumerate(factor.levels):
+            by_seed = np.take(grid, k, axis).reshape(-1, grid.shape[-1]).mean(0)
+            known = by_seed[np.isfinite(by_seed)].tolist()
+            if known:
+                arms[label({factor.name: level})] = summary(known)
+    return means(
+        {name: one.mean for name, one in arms.items()},
+        low=[one.low for one in arms.values()],
+        high=[one.high for one in arms.values()],
+        count=[one.n for one in arms.values()],
+        value_title=found.study.metric.replace("_", " "),
+        title="Main effects: mean of each level over the other factors",
+        percent=found.study.metric.endswith("accuracy"),
+    )
+
+
+def thresholds(found: Studied, unit: str = "epoch") -> Display:
+    """Share of runs not at the threshold by each "epoch" or "second"; those that never were are censored."""
+    waiting = {}
+    for arm, config in drawn(found):
+        rows = [row for row in found.of(config) if row.result]
+        if rows:
+            results = [row.result or {} for row in rows]
+            hit = ["reached" in str(one.get("reason", "")) for one in results]
+            times = [float(one["epochs" if unit == "epoch" else "seconds"]) for one in results]
+            estimate = survival(times, hit)
+            waiting[arm] = estimate.times.tolist(), estimate.share.tolist()
+    return time_to_threshold(waiting, unit=unit)
+
+
+def evidence(found: Studied, first: str, second: str, *, n: int = 20) -> ImageGrid:
+    """The test images that most more seeds of one arm get right than of the other, where that is so.
+
+    Raises UsageError for an arm that is not there, DataError where answers or images are missing or differ.
+    """
+    for arm in (first, second):
+        if arm not in found.chosen:
+            raise unknown_name("arm", arm, list(found.chosen))
+    sides = [found.answers(found.chosen[arm]) for arm in (first, second)]
+    if sides[0] is None or sides[1] is None or not np.array_equal(sides[0][1], sides[1][1]):
+        raise DataError(f"{first}, {second}: expected answers to the same test images, found none or others.")
+    (ours, labels), (theirs, _) = sides[0], sides[1]
+    lead = ours.mean(0) - theirs.mean(0)
+    order = np.argsort(-lead, kind="stable")[:n]
+    chosen = order[lead[order] > 0]
+    images = Run.open(found.root, found.of(found.chosen[first])[0].run).images("test")
+    captions = [f"{images.class_names[labels[k]]} {int(ours[:, k].sum())}:{int(theirs[:, k].sum())}" for k in chosen]
+    return ImageGrid(
+        images.pixels[chosen],
+        captions=captions,
+        columns=min(10, max(len(chosen), 1)),
+        title=f"Right in more seeds of {first} ({len(ours)}) than of {second} ({len(theirs)})",
+    )
+
+
+def all_evidence(found: Studied, most: int = 2) -> list[Display]:
+    """Both sides' images of the pairs that differ most; nothing where the images are gone."""
+    told = [pair for pair in found.pairs if pair.verdict in ("better", "worse")]
+    shown: list[Display] = []
+    for pair in sorted(told, key=lambda one: -abs(one.difference))[:most]:
+        try:
+            shown += [evidence(found, pair.first, pair.second), evidence(found, pair.second, pair.first)]
+        except (DataError, StorageError):
+            continue
+    return shown
