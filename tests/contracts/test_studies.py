@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import pytest
 
 from pellucid import catalog
-from pellucid.spec.study import Study
-from pellucid.verbs.reproduce import page, reported_study, reproduce
-from pellucid.verbs.study import specs_of
+from pellucid.cli.app import app
+from pellucid.displays.display import Display
+from pellucid.spec.study import Figure, OtherImages, Study
+from pellucid.verbs import study_page
+from pellucid.verbs.figures import OF_A_RUN, OF_ALL, drawn
+from pellucid.verbs.reproduce import on_other_images, page, reported_study, reproduce
+from pellucid.verbs.run import Run
+from pellucid.verbs.study import specs_of, study
 
 NAMES = catalog.names("studies")
 
@@ -27,6 +33,77 @@ def test_a_study_is_data_with_a_summary(name: str) -> None:
         assert claim.first in arms, claim
         assert claim.least is not None or claim.second in arms, claim
     assert found.claims and len(found.seeds) >= 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_figure_has_what_draws_it(name: str) -> None:
+    found = catalog.load("studies", name)()
+    arms = {found.arm(config) for config in found.configs()}
+    assert found.figures, "every figure of the report comes from a command"
+    for figure in found.figures:
+        assert not figure.arm or figure.arm in arms, figure
+        if figure.way in OF_A_RUN:
+            assert not figure.options
+            continue
+        draws = getattr(study_page, figure.way) if figure.way in OF_ALL else catalog.load("inspection", figure.way)
+        assert set(figure.options) <= set(inspect.signature(draws).parameters), figure
+    for one in found.other_images:
+        assert one.arm in arms
+
+
+def test_figures_are_drawn_with_the_command_that_draws_them(tmp_path: Path) -> None:
+    figures = (
+        Figure("samples", "samples"),
+        Figure("layers", "layers"),
+        Figure("curves of a run", "learning_curves"),
+        Figure("confusions", "confusion_matrix"),
+        Figure("curves of all", "curves", {"metric": "train_loss"}),
+        Figure("filters", "filters", {"layer": "conv1"}, "lr=0.01"),
+        Figure("neurons", "top_patches", {"layer": "conv2", "channels": (1, 2), "k": 3}),
+    )
+    base = {"network": "lenet5", "data": "digits", "size": 28, "subset": 200, "epochs": 1}
+    asked = Study(
+        name="drawn",
+        base=base,
+        listed=({"lr": 0.01}, {"lr": 0.001}),
+        seeds=(0,),
+        figures=figures,
+        other_images=(
+            OtherImages("on negatives", "lr=0.01", ("negative",), 0.2),
+            OtherImages("on positives", "lr=0.01", ("none",)),
+        ),
+    )
+    found = study(asked, runs=tmp_path, workers=1)
+    told = list(drawn(found))
+    assert len(told) == len(figures)
+    run = found.rows[0].run
+    assert [command for _, command, _ in told] == [
+        "pellucid data show digits",
+        "pellucid networks show lenet5 --input 28x28x1",
+        f"pellucid curves {run}",
+        f"pellucid evaluate {run}",
+        "pellucid curves drawn --metric train_loss",
+        f"pellucid look {run} filters --layer conv1",
+        f"pellucid look {run} top_patches --layer conv2 --channel 1 --channel 2 --option k=3",
+    ]
+    for _, command, display in told:
+        assert isinstance(display, Display) and display.render("png").startswith(b"\x89PNG")
+        words = command.split()
+        extra = ["--runs", str(tmp_path)] if words[1] in ("curves", "evaluate", "look") else []
+        save = ["--output", str(tmp_path / "a.png")] if words[1] in ("curves", "look") else []
+        save += ["--save", str(tmp_path / "a.png")] if words[1] == "data" else []
+        assert app([*words[1:], *extra, *save], standalone_mode=False) is None, command
+    negative, positive = on_other_images(found)
+    assert (negative.reported, negative.n) == (0.2, 1)
+    assert positive.mean == pytest.approx(found.summaries["lr=0.01"].mean)
+    assert negative.mean == pytest.approx(Run.open(tmp_path, run).evaluate(views=("negative",)).accuracy)
+
+
+def test_a_figure_whose_run_failed_says_so(tmp_path: Path) -> None:
+    base = {"network": "mlp", "data": "digits", "subset": 200, "epochs": 1, "optimizer": "sgd"}
+    asked = Study(name="wild", base=base, listed=({"lr": 1e12},), seeds=(0,), figures=(Figure("maps", "mistakes"),))
+    ((_, command, told),) = drawn(study(asked, runs=tmp_path, workers=1))
+    assert command == "" and isinstance(told, str) and "expected a finished run to draw, found none" in told
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -64,13 +64,38 @@ class Claim:
     least: float | None = None
 
 
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a report, and what draws it anew.
+
+    way: a way of `pellucid look`, or one of "samples", "layers", "learning_curves", "confusion_matrix" (of a run),
+    "curves", "steadiness" (of all runs). options: of the way. arm: whose first run is drawn; empty for the first one.
+    """
+
+    words: str
+    way: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    arm: str = ""
+
+
+@dataclass(frozen=True)
+class OtherImages:
+    """An arm's accuracy on test images that are changed by further views. reported: what a report says."""
+
+    words: str
+    arm: str
+    views: tuple[str, ...]
+    reported: float | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Study:
     """base: what all trials share, as options of `train` (network, data and recipe among them).
 
     factors: all combinations of their levels. listed: configurations one by one, in place of factors. seeds: each
     configuration is trained in each. metric: what is compared, of the test images. reported: what a report says,
-    configuration by configuration. claims: sentences to be tested.
+    configuration by configuration. claims: sentences to be tested. figures: of a report. other_images: what a report
+    tests beyond the test images themselves.
     """
 
     name: str
@@ -81,6 +106,8 @@ class Study:
     metric: str = "test_accuracy"
     reported: Mapping[str, float] = field(default_factory=dict)
     claims: tuple[Claim, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    other_images: tuple[OtherImages, ...] = ()
 
     def __post_init__(self) -> None:
         if self.factors and self.listed:

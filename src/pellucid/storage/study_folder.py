@@ -49,8 +49,9 @@ class StudyFolder:
         sealed.write_json(self.path / "study.json", study)
 
     def save_file(self, name: str, data: bytes) -> Path:
-        """Writes a table or page; its path."""
+        """Writes a table, page or picture, such as "figures/a.png"; its path."""
         with atomic.translated(self.path / name, len(data)):
+            (self.path / name).parent.mkdir(parents=True, exist_ok=True)
             atomic.write(self.path / name, data)
         return self.path / name
 

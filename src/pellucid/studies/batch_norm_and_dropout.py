@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.spec.study import Claim, Factor, Study
+from pellucid.spec.study import Claim, Factor, Figure, Study
 
 
 def batch_norm_and_dropout() -> Study:
@@ -24,6 +24,12 @@ def batch_norm_and_dropout() -> Study:
         },
         factors=(Factor("batch_norm", (False, True)), Factor("dropout", (0.0, 0.5))),
         seeds=(0, 1, 2),
+        figures=(
+            Figure("loss by epoch on the training images", "curves", {"metric": "train_loss"}),
+            Figure("loss by epoch on validation images", "curves", {"metric": "validation_loss"}),
+            Figure("accuracy by epoch on the training images", "curves", {"metric": "train_accuracy"}),
+            Figure("accuracy by epoch on validation images", "curves"),
+        ),
         claims=(
             Claim("batch norm helps", "batch_norm=True dropout=0", "batch_norm=False dropout=0"),
             Claim("dropout helps", "batch_norm=False dropout=0.5", "batch_norm=False dropout=0"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.spec.study import Claim, Study
+from pellucid.spec.study import Claim, Figure, Study
 
 
 def cells_on_mnist_rows() -> Study:
@@ -34,6 +34,16 @@ def cells_on_mnist_rows() -> Study:
             for cell, lr, name, size, value in rows
             if value is not None
         },
+        figures=(
+            Figure("accuracy by epoch on validation images", "curves"),
+            Figure("loss by epoch on validation images", "curves", {"metric": "validation_loss"}),
+            Figure("how steadily each cell trains", "steadiness"),
+            Figure(
+                "what the GRU reads, row by row",
+                "row_reader",
+                arm="network=row_gru lr=0.001 optimizer=adam hidden_size=128",
+            ),
+        ),
         claims=(
             Claim(
                 "the GRU is better than the plain RNN",

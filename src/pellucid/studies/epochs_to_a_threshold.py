@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.spec.study import Claim, Study
+from pellucid.spec.study import Claim, Figure, Study
 
 
 def epochs_to_a_threshold() -> Study:
@@ -29,6 +29,10 @@ def epochs_to_a_threshold() -> Study:
             "data=fashion_mnist stop_at=0.9 lr=0.001 weight_decay=0": 6,
             "data=fashion_mnist stop_at=0.9 lr=0.0001 weight_decay=0": 51,
         },
+        figures=(
+            Figure("accuracy by epoch on validation images", "curves"),
+            Figure("loss by epoch on validation images", "curves", {"metric": "validation_loss"}),
+        ),
         claims=(
             Claim(
                 "a higher rate gets there sooner",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.spec.study import Claim, Config, Study, label
+from pellucid.spec.study import Claim, Config, Figure, Study, label
 
 
 def four_conv_on_cifar() -> Study:
@@ -19,5 +19,12 @@ def four_conv_on_cifar() -> Study:
         listed=tuple(config for config, _ in rows),
         seeds=(0, 1, 2),
         reported={label(config): share for config, share in rows},
+        figures=(
+            Figure("layers with shapes and parameters", "layers"),
+            Figure("loss and accuracy by epoch", "learning_curves"),
+            Figure("weights and biases of each layer", "weight_histograms"),
+            Figure("right and wrong images by confidence", "mistakes"),
+            Figure("what each layer makes of a horse", "feature_maps"),
+        ),
         claims=(Claim("L2 is better than none", label(rows[1][0]), label(rows[0][0])),),
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.spec.study import Claim, Study
+from pellucid.spec.study import Claim, Figure, Study
 
 
 def l2_on_mnist() -> Study:
@@ -23,5 +23,11 @@ def l2_on_mnist() -> Study:
         },
         listed=tuple({"l2": value} for value in values),
         reported={f"l2={values[0]:g}": 0.9919, f"l2={values[2]:g}": 0.9939},
+        figures=(
+            Figure("loss and accuracy by epoch", "learning_curves"),
+            Figure("weights and biases of each layer", "weight_histograms"),
+            Figure("right and wrong images by confidence", "mistakes"),
+            Figure("what each layer makes of an image", "feature_maps"),
+        ),
         claims=(Claim("lambda 1.0 is better than none", f"l2={values[2]:g}", f"l2={values[0]:g}"),),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.spec.study import Claim, Factor, Study
+from pellucid.spec.study import Claim, Factor, Figure, Study
 
 
 def learning_rate_range() -> Study:
@@ -11,5 +11,6 @@ def learning_rate_range() -> Study:
         name="learning-rate-range",
         base={"network": "one_conv", "data": "mnist", "optimizer": "adam", "epochs": 5},
         factors=(Factor("lr", (0.00001, 0.0001, 0.001)),),
+        figures=(Figure("accuracy by epoch on validation images", "curves"),),
         claims=(Claim("0.001 is better than 0.0001", "lr=0.001", "lr=0.0001"),),
     )

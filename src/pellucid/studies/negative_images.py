@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.spec.study import Claim, Study
+from pellucid.spec.study import Claim, Figure, OtherImages, Study
 
 
 def negative_images() -> Study:
@@ -17,6 +17,14 @@ def negative_images() -> Study:
         listed=({"views": ["none"]}, {"views": ["negative"]}, {"views": ["union=none+negative"]}),
         seeds=(0, 1, 2),
         reported={"views=union=none+negative": 0.9895},
+        figures=(
+            Figure("images and their negatives", "samples", arm="views=union=none+negative"),
+            Figure("accuracy on negatives and other changes", "shifts"),
+        ),
+        other_images=(
+            OtherImages("trained on positives, tested on negatives", "views=none", ("negative",), 0.2),
+            OtherImages("trained on both, tested on positives alone", "views=union=none+negative", ("none",)),
+        ),
         claims=(
             Claim(
                 "98.95 % of positives and negatives after training on both", "views=union=none+negative", least=0.9895

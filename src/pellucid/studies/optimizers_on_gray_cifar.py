@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.spec.study import Claim, Study
+from pellucid.spec.study import Claim, Figure, Study
 
 
 def optimizers_on_gray_cifar() -> Study:
@@ -34,6 +34,16 @@ def optimizers_on_gray_cifar() -> Study:
             "optimizer=rmsprop_printed momentum=0.9 lr=0.0001": 0.523,
             "optimizer=adam_printed lr=0.001": 0.529,
         },
+        figures=(
+            Figure("ten images with class names", "samples"),
+            Figure("accuracy by epoch on the training images", "curves", {"metric": "train_accuracy"}),
+            Figure("accuracy by epoch on validation images", "curves", {"metric": "validation_accuracy"}),
+            Figure("loss by epoch on the training images", "curves", {"metric": "train_loss"}),
+            Figure("loss by epoch on validation images", "curves", {"metric": "validation_loss"}),
+            Figure("the 32 filters of the first layer", "filters", {"layer": "conv1"}),
+            Figure("activations of both convolutions", "activation_statistics", {"layers": ("relu1", "relu2")}),
+            Figure("the deconvnet of the paper it reads", "deconvnet", {"layer": "conv2"}),
+        ),
         claims=(
             Claim("Adam is better than SGD", "optimizer=adam_printed lr=0.001", "optimizer=sgd momentum=0.9 lr=0.01"),
             Claim(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.spec.study import Claim, Study
+from pellucid.spec.study import Claim, Figure, Study
 
 
 def rates_and_optimizers_on_cifar() -> Study:
@@ -25,6 +25,14 @@ def rates_and_optimizers_on_cifar() -> Study:
         listed=tuple({"optimizer": name, "lr": lr, "epochs": epochs} for name, lr, epochs, _ in rows),
         seeds=(0, 1, 2),
         reported={f"optimizer={name} lr={lr:g} epochs={epochs}": value for name, lr, epochs, value in rows},
+        figures=(
+            Figure("loss by epoch on the training images", "curves", {"metric": "train_loss"}),
+            Figure("loss by epoch on validation images", "curves", {"metric": "validation_loss"}),
+            Figure("accuracy by epoch on the training images", "curves", {"metric": "train_accuracy"}),
+            Figure("accuracy by epoch on validation images", "curves"),
+            Figure("weights of the first layer", "filters", {"layer": "conv1"}),
+            Figure("activations of both convolutions", "activation_statistics", {"layers": ("relu1", "relu2")}),
+        ),
         claims=(
             Claim(
                 "Adagrad with 0.01 is better than with 0.001",

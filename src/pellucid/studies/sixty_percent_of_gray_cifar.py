@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.spec.study import Claim, Study, label
+from pellucid.spec.study import Claim, Figure, Study, label
 
 
 def sixty_percent_of_gray_cifar() -> Study:
@@ -29,5 +29,6 @@ def sixty_percent_of_gray_cifar() -> Study:
             "epochs": 60,
         },
         listed=tuple(steps),
+        figures=(Figure("accuracy by epoch on validation images", "curves"),),
         claims=(Claim("60 % can be reached with these layers and images", label(steps[-1]), least=0.6),),
     )

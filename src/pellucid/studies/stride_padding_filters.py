@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.spec.study import Claim, Config, Study
+from pellucid.spec.study import Claim, Config, Figure, Study
 
 
 def stride_padding_filters() -> Study:
@@ -24,6 +24,10 @@ def stride_padding_filters() -> Study:
         base={"network": "one_conv", "data": "mnist", "optimizer": "adam", "lr": 0.001, "epochs": 5},
         listed=tuple({**plain, **change} for change in changes),
         reported={"filters=28 kernel_size=3 stride=1 padding=0": 0.9913},
+        figures=(
+            Figure("accuracy by epoch on validation images", "curves"),
+            Figure("the filters of the first layer", "filters", {"layer": "conv1"}),
+        ),
         claims=(
             Claim(
                 "28 filters of 3x3 are better than 32 of 5x5",

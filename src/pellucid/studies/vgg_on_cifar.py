@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.spec.study import Claim, Study
+from pellucid.spec.study import Claim, Figure, Study
 
 
 def vgg_on_cifar() -> Study:
@@ -29,5 +29,17 @@ def vgg_on_cifar() -> Study:
         listed=({"batch_norm": True, "dropout": 0.5},),
         seeds=(0, 1, 2),
         reported={"batch_norm=True dropout=0.5": 0.88},
+        figures=(
+            Figure("layers with shapes and parameters", "layers"),
+            Figure("loss and accuracy by epoch", "learning_curves"),
+            Figure("the 64 filters of the first layer, normalised", "filters", {"layer": "conv1"}),
+            Figure("the 64 filters of the first layer, raw", "filters", {"layer": "conv1", "normalise": False}),
+            Figure(
+                "ten patches that excite each of ten neurons most",
+                "top_patches",
+                {"layer": "conv4", "channels": tuple(range(10)), "k": 10},
+            ),
+            Figure("guided backpropagation of ten images", "guided_backprop"),
+        ),
         claims=(Claim("88 % is reached", "batch_norm=True dropout=0.5", least=0.88),),
     )

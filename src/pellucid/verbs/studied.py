@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.displays.display import Display, plain
+from pellucid.displays.display import plain
+from pellucid.displays.page import Page
 from pellucid.displays.table import Table
 from pellucid.errors import StorageError
 from pellucid.evaluation.comparison import Crossed, Pair, Summary, compare, crossed, summary
@@ -228,7 +229,7 @@ class Studied:
     def _scores(self, row: Row) -> list[float | None]:
         return [row.value(f"{split}_accuracy") for split in ("validation", "test")]
 
-    def display(self) -> Display:
+    def display(self) -> Page:
         """Verdicts, table, effects, curves, and the images behind what differs (`study_page`)."""
         from pellucid.verbs.study_page import page
 

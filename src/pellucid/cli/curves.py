@@ -1,0 +1,51 @@
+"""curves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pellucid.cli.train import Runs
+
+
+def add_to(app: typer.Typer) -> None:
+    """The command of this file."""
+    app.command()(curves)
+
+
+def curves(
+    name: Annotated[str, typer.Argument(help="A study, or a run.")],
+    *,
+    metric: Annotated[
+        str, typer.Option(help="A number of every epoch, such as validation_loss or train_accuracy (study).")
+    ] = "validation_accuracy",
+    by: Annotated[str, typer.Option(help="epoch, step or second of training (study).")] = "epoch",
+    spread: Annotated[
+        bool, typer.Option("--spread", help="The standard deviation over seeds in place of the values (study).")
+    ] = False,
+    log_x: Annotated[bool, typer.Option("--log-x", help="A logarithmic horizontal axis (study).")] = False,
+    log_y: Annotated[bool, typer.Option("--log-y", help="A logarithmic vertical axis (study).")] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="File to write: .png, .svg, .pdf, .html or .json [NAME-curves.png].")
+    ] = None,
+    runs: Runs = None,
+) -> None:
+    """Learning curves: of a run, or of a study with mean, range and every seed."""
+    from pellucid.cli.terminal import emit
+    from pellucid.storage.runs_root import runs_root
+    from pellucid.verbs import study_page
+    from pellucid.verbs.run import Run
+    from pellucid.verbs.study import load_study
+
+    if (runs_root(runs) / "studies" / name / "study.json").is_file():
+        found = load_study(name, runs=runs)
+        if spread:
+            shown = study_page.steadiness(found, metric)
+        else:
+            shown = study_page.curves(found, metric, x=by, log_x=log_x, log_y=log_y)
+    else:
+        shown = Run.open(runs, name).learning_curves()
+        name = Path(name).name
+    emit(str(shown.save(output or Path(f"{name}-curves.png"))))
