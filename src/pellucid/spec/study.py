@@ -55,13 +55,15 @@ class Trial:
 class Claim:
     """A sentence of a report: that one arm is better than another, or that it reaches a value.
 
-    first, second: arms, as `Study.arm` has them. least: a value of the metric that first should reach.
+    first, second: arms, as `Study.arm` has them. least: a value of the metric that first should reach, from below for
+    accuracies, from above for all else. metric: the study's, if empty.
     """
 
     words: str
     first: str
     second: str | None = None
     least: float | None = None
+    metric: str = ""
 
 
 @dataclass(frozen=True)

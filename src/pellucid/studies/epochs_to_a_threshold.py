@@ -44,5 +44,13 @@ def epochs_to_a_threshold() -> Study:
                 "data=mnist stop_at=0.99 lr=0.0001 weight_decay=0",
                 "data=mnist stop_at=0.99 lr=0.0001 weight_decay=0.0005",
             ),
+            *(
+                Claim(
+                    f"decay helps Fashion-MNIST at {lr:g}",
+                    f"data=fashion_mnist stop_at=0.9 lr={lr:g} weight_decay=0.0005",
+                    f"data=fashion_mnist stop_at=0.9 lr={lr:g} weight_decay=0",
+                )
+                for lr in (0.0005, 0.0001)
+            ),
         ),
     )

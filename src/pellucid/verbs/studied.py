@@ -17,7 +17,7 @@ from pellucid.displays.table import Table
 from pellucid.errors import StorageError
 from pellucid.evaluation.comparison import Crossed, Pair, Summary, compare, crossed, summary
 from pellucid.spec.run import RunSpec
-from pellucid.spec.study import Config, Study, Trial, label
+from pellucid.spec.study import Claim, Config, Study, Trial, label
 from pellucid.storage.run_folder import RunFolder
 
 
@@ -76,8 +76,19 @@ class Studied:
         return [one for one in self.rows if dict(one.trial.config) == config]
 
     def values(self, config: Config, metric: str | None = None) -> list[float | None]:
-        """A metric of a configuration, seed by seed; None for a run that failed."""
+        """A metric of a configuration, seed by seed; None for a run that failed.
+
+        metric: a number of the result, or "largest_fall", how far the validation accuracy once fell below its best so
+        far: near zero for a steady training.
+        """
+        if metric == "largest_fall":
+            return [self._largest_fall(one) if one.result else None for one in self.of(config)]
         return [one.value(metric or self.study.metric) for one in self.of(config)]
+
+    def _largest_fall(self, row: Row) -> float | None:
+        records = RunFolder.open(self.root, row.run).metrics()
+        values = [record["validation_accuracy"] for record in records]
+        return None if None in values or not values else float(np.max(np.maximum.accumulate(values) - values))
 
     @property
     def on_edge(self) -> list[str]:
@@ -106,7 +117,7 @@ class Studied:
     def pairs(self) -> list[Pair]:
         """Every two arms, paired by seed."""
         higher = self.study.metric.endswith("accuracy")
-        unit, scale = ("points", 100.0) if higher else ("", 1.0)
+        unit, scale = _unit(self.study.metric)
         arms = {arm: self.values(config) for arm, config in self.chosen.items() if arm in self.summaries}
         return compare(arms, unit=unit, scale=scale, higher=higher)
 
@@ -163,27 +174,35 @@ class Studied:
 
     def claims(self) -> list[tuple[str, str]]:
         """Each claim of the report with what our runs say of it."""
-        higher = self.study.metric.endswith("accuracy")
-        found = []
-        for claim in self.study.claims:
-            one = self.summaries.get(claim.first)
-            if claim.least is not None and one is not None:
-                reached = one.mean >= claim.least if higher else one.mean <= claim.least
-                found.append(
-                    (claim.words, f"{'yes' if reached else 'no'}: {_value(one.mean, share=higher)}, n = {one.n}")
-                )
-                continue
-            pair = next((one for one in self.pairs if {one.first, one.second} == {claim.first, claim.second}), None)
-            if pair is None:
-                found.append((claim.words, "not answered: trials are missing"))
-                continue
-            as_said = "better" if pair.first == claim.first else "worse"
-            told = {as_said: "stands", "no difference": "not shown", "too few seeds": "open"}
-            found.append((claim.words, f"{told.get(pair.verdict, 'the reverse is so')}: {pair.words}"))
-        return found
+        return [(claim.words, self._answer(claim)) for claim in self.study.claims]
+
+    def _answer(self, claim: Claim) -> str:
+        metric = claim.metric or self.study.metric
+        higher = metric.endswith("accuracy")
+        arms = {
+            arm: self.values(self.chosen[arm], metric) for arm in (claim.first, claim.second) if arm in self.chosen
+        }
+        if claim.least is not None:
+            known = [value for value in arms.get(claim.first, []) if value is not None]
+            if not known:
+                return "not answered: trials are missing"
+            one = summary(known)
+            reached = one.mean >= claim.least if higher else one.mean <= claim.least
+            return f"{'yes' if reached else 'no'}: {_value(one.mean, share=higher)}, n = {one.n}"
+        if metric == self.study.metric:
+            pairs = self.pairs  # corrected over the whole family
+        else:
+            unit, scale = _unit(metric)
+            pairs = compare(arms, unit=unit, scale=scale, higher=higher) if len(arms) == 2 else []
+        pair = next((one for one in pairs if {one.first, one.second} == {claim.first, claim.second}), None)
+        if pair is None or not pair.n:
+            return "not answered: trials are missing"
+        as_said = "better" if pair.first == claim.first else "worse"
+        told = {as_said: "stands", "no difference": "not shown", "too few seeds": "open"}
+        return f"{told.get(pair.verdict, 'the reverse is so')}: {pair.words}"
 
     def table(self) -> Table:
-        """One row an arm: n, mean, spread, interval, what validation says, and what a report said."""
+        """One row an arm: n, mean, spread, interval, validation accuracy, seconds, and what a report said."""
         share = self.study.metric.endswith("accuracy")
 
         def told(value: float | None) -> str | None:
@@ -193,6 +212,7 @@ class Studied:
         for arm, config in self.chosen.items():
             one = self.summaries.get(arm)
             known = [value for value in self.values(config, "validation_accuracy") if value is not None]
+            seconds = [value for value in self.values(config, "seconds") if value is not None]
             reported = self.study.reported.get(arm)
             rows.append(
                 (
@@ -204,11 +224,12 @@ class Studied:
                     told(one.sd if one else None),
                     told(one.low if one else None),
                     told(one.high if one else None),
-                    told(float(np.mean(known))) if known else None,
+                    f"{100 * float(np.mean(known)):.2f} %" if known else None,
+                    round(float(np.median(seconds))) if seconds else None,
                     *((told(reported),) if self.study.reported else ()),
                 )
             )
-        columns = ("configuration", "n", "mean", "sd", "low", "high", "validation")
+        columns = ("configuration", "n", "mean", "sd", "low", "high", "validation", "seconds")
         extra = ("reported",) if self.study.reported else ()
         return Table((*columns, *extra), rows, title=f"{self.study.metric.replace('_', ' ')}, 95 % intervals")
 
@@ -261,6 +282,13 @@ def _row(trial: Trial, spec: RunSpec, root: Path, errors: Mapping[str, str]) -> 
         reason = errors.get(spec.id) or str((result or {}).get("reason", "not trained yet"))
         return Row(trial, spec.id, None, reason)
     return Row(trial, spec.id, result, str(result.get("reason", "")))
+
+
+def _unit(metric: str) -> tuple[str, float]:
+    """The word and factor of differences of a metric."""
+    if metric.endswith("accuracy") or metric == "largest_fall":
+        return "points", 100.0
+    return {"epochs": "epochs", "seconds": "seconds"}.get(metric, ""), 1.0
 
 
 def _value(value: float, *, share: bool) -> str:
