@@ -1,31 +1,42 @@
 """How often a study calls equal arms different, and how often it tells a real difference, on real runs.
 
-    python benchmarks/equal_arms.py [--bank 300] [--draws 1000] [--seeds 10]
+    python benchmarks/equal_arms.py [--bank 300] [--draws 1000] [--seeds 10] [--references DIR]
 
 A bank of runs of one configuration (`mlp` on digits, hidden size 32, two epochs; one seed each), and one of a better
 configuration (three epochs). Equal arms: sets of runs of the first bank, drawn without a run in two; a claim is
 "better" or "worse". For families, four arms: is any of the six pairs claimed? Different arms: one set of each bank,
-the second moved so that the means of the banks are a stated number of standard deviations apart. Half the runs: the
-verdicts of 20 pairs, one set of each bank, are taken again from half their runs. Beside it the same four equal arms
-judged by Welch's t test on every pair without correction, as scripts have it.
+the second moved so that the means of the banks are a stated number of standard deviations apart. Beside it, on the
+same draws, Welch's t test on every pair without correction, as scripts have it, and ictonyx with its defaults, in a
+virtual environment of its own, made on the first run in DIR.
+
+Half the runs: the verdicts of 20 pairs, one set of each bank, taken again from half their runs. Until it is clear:
+pairs are added one by one, up to 20, as `--until-clear` does it.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import platform
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
-from pellucid.evaluation.comparison import compare
+from pellucid.evaluation.comparison import ALPHA, always_valid_p, compare
 from pellucid.verbs.study import made_study, study
 
 BASE = {"network": "mlp", "data": "digits", "hidden_size": 32}
+SCALES = (1.0, 1.5, 2.0)
+HERE = Path(__file__).parent
+#: Runs of a fixed design that `--until-clear` is compared with.
+FIXED = 20
+
+Arms = list[np.ndarray]
 
 
 def bank(count: int, epochs: int, root: Path) -> np.ndarray:
@@ -35,11 +46,49 @@ def bank(count: int, epochs: int, root: Path) -> np.ndarray:
     return np.array(found.values({"lr": 0.001}), np.float64)
 
 
-def share(draws: int, draw: Callable[[], bool]) -> str:
-    """How many of `draws` are so, with Wilson's interval."""
-    hits = sum(draw() for _ in range(draws))
-    ends = stats.binomtest(hits, draws).proportion_ci(method="wilson")
-    return f"{100 * hits / draws:.1f} % ({100 * ends.low:.1f} to {100 * ends.high:.1f})"
+def share(hits: list[bool]) -> str:
+    """How many are so, with Wilson's interval."""
+    ends = stats.binomtest(sum(hits), len(hits)).proportion_ci(method="wilson")
+    return f"{100 * sum(hits) / len(hits):.1f} % ({100 * ends.low:.1f} to {100 * ends.high:.1f})"
+
+
+def claimed(arms: Arms) -> bool:
+    found = compare({str(k): values.tolist() for k, values in enumerate(arms)})
+    return any(pair.verdict in ("better", "worse") for pair in found)
+
+
+def welch(arms: Arms) -> bool:
+    pairs = [(a, b) for i, a in enumerate(arms) for b in arms[i + 1 :]]
+    return any(stats.ttest_ind(a, b, equal_var=False).pvalue <= 0.05 for a, b in pairs)
+
+
+def ictonyx(draws: dict[str, list[Arms]], home: Path) -> tuple[str, dict[str, list[bool]]]:
+    """Its version and what it claims."""
+    python = home / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", home], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "ictonyx"], check=True)
+    plain = {name: [[arm.tolist() for arm in arms] for arms in of] for name, of in draws.items()}
+    told = subprocess.run(
+        [python, HERE / "references" / "ictonyx_arms.py"],
+        input=json.dumps(plain),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    version = subprocess.run(
+        [python, "-c", "from importlib.metadata import version; print(version('ictonyx'))"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return version.stdout.strip(), json.loads(told.stdout)
+
+
+def until_clear(first: np.ndarray, second: np.ndarray) -> int | None:
+    """Pairs until an always valid p-value says that the arms differ; None if it never does."""
+    for n in range(2, len(first) + 1):
+        if always_valid_p((first[:n] - second[:n]).tolist()) <= ALPHA:
+            return n
+    return None
 
 
 def main() -> None:
@@ -47,53 +96,47 @@ def main() -> None:
     parser.add_argument("--bank", type=int, default=300)
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--references", type=Path, default=HERE / ".venv" / "ictonyx")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         equal, better = bank(asked.bank, 2, Path(folder)), bank(asked.bank, 3, Path(folder))
-    generator, n = np.random.default_rng(0), asked.seeds
-    effect = (better.mean() - equal.mean()) / equal.std(ddof=1)
-    told = f"{100 * equal.mean():.2f} and {100 * better.mean():.2f} %, sd {100 * equal.std(ddof=1):.2f} points"
+    generator, n, sd = np.random.default_rng(0), asked.seeds, equal.std(ddof=1)
+    effect = (better.mean() - equal.mean()) / sd
+    told = f"{100 * equal.mean():.2f} and {100 * better.mean():.2f} %, sd {100 * sd:.2f} points"
     print(f"{datetime.now(UTC):%Y-%m-%d} {platform.machine()}, {n} seeds an arm, {asked.draws} draws")
     print(f"banks of {asked.bank} runs: {told}, {effect:.2f} sd apart")
 
-    def sets(count: int) -> list[np.ndarray]:
+    def sets(count: int) -> Arms:
         return np.split(generator.permutation(equal)[: count * n], count)
 
-    def claimed(arms: dict[str, np.ndarray]) -> list[str]:
-        found = compare({name: values.tolist() for name, values in arms.items()})
-        return [pair.verdict for pair in found if pair.verdict in ("better", "worse")]
+    def apart(scale: float, size: int) -> Arms:
+        first, second = (generator.choice(one, size, replace=False) for one in (better, equal))
+        return [first, second + (better.mean() - equal.mean()) - scale * sd]
 
-    def equal_pair() -> bool:
-        return bool(claimed(dict(zip("ab", sets(2), strict=True))))
-
-    def equal_family() -> bool:
-        return bool(claimed(dict(zip("abcd", sets(4), strict=True))))
-
-    def different(scale: float) -> bool:
-        first, second = generator.choice(better, n, replace=False), generator.choice(equal, n, replace=False)
-        moved = second + (better.mean() - equal.mean()) - scale * equal.std(ddof=1)
-        return claimed({"a": first, "b": moved}) == ["better"]
-
-    def welch() -> bool:
-        arms = sets(4)
-        return any(
-            stats.ttest_ind(arms[i], arms[j], equal_var=False).pvalue <= 0.05
-            for i in range(4)
-            for j in range(i + 1, 4)
-        )
-
-    print(f"equal arms called different, two arms: {share(asked.draws, equal_pair)}")
-    print(f"equal arms called different, any pair of four arms: {share(asked.draws, equal_family)}")
-    print(f"the same four arms, Welch's t test on each pair without correction: {share(asked.draws, welch)}")
-    for scale in (1.0, 1.5, 2.0):
-        print(f"a difference of {scale:g} sd told: {share(asked.draws // 2, lambda scale=scale: different(scale))}")
-    same = 0
-    for _ in range(20):
-        first, second = generator.choice(better, n, replace=False), generator.choice(equal, n, replace=False)
-        whole = claimed({"a": first, "b": second})
-        half = claimed({"a": first[: n // 2], "b": second[: n // 2]})
-        same += whole == half
+    draws: dict[str, list[Arms]] = {
+        "equal arms called different, two arms": [sets(2) for _ in range(asked.draws)],
+        "equal arms called different, any pair of four arms": [sets(4) for _ in range(asked.draws)],
+    }
+    for scale in SCALES:
+        draws[f"a difference of {scale:g} sd told"] = [apart(scale, n) for _ in range(asked.draws // 2)]
+    version, theirs = ictonyx(draws, asked.references)
+    print(f"{'':52} pellucid, Welch without correction, ictonyx {version}")
+    for name, of in draws.items():
+        ours = share([claimed(arms) for arms in of])
+        print(f"{name:52} {ours}, {share([welch(arms) for arms in of])}, {share(theirs[name])}")
+    same = sum(
+        claimed(arms) == claimed([one[: n // 2] for one in arms]) for arms in (apart(effect, n) for _ in range(20))
+    )
     print(f"the same verdict from half the runs, of 20 pairs: {same}")
+    print(f"pairs added one by one, up to {FIXED}:")
+    for scale in (0.0, *SCALES, 3.0):
+        counts = []
+        for _ in range(asked.draws // 2):
+            first, second = apart(scale, FIXED) if scale else np.split(generator.permutation(equal)[: 2 * FIXED], 2)
+            counts.append(until_clear(first, second))
+        runs = np.mean([FIXED if one is None else one for one in counts])
+        clear = share([one is not None for one in counts])
+        print(f"  {scale:g} sd: called different in {clear}, after {runs:.1f} pairs on average")
 
 
 if __name__ == "__main__":

@@ -63,10 +63,8 @@ def study(
             tune=tune or [],
             seeds=range(first, first + seeds),
         )
-    size = verb.estimate(asked, workers=workers)
-    told = (
-        f"study {asked.name}: {size['trials']:,} trials, about {_time(size['seconds'])} on {size['workers']} workers"
-    )
+    size = verb.estimate(asked, workers=workers, runs=runs)
+    told = _size(asked.name, size)
     if dry_run:
         if json:
             emit_json({"study": asked.name, **size})
@@ -123,10 +121,8 @@ def reproduce(
             emit("\n".join(f"{one:<{width}}  {words}" for one, words in entries.items()))
         return
     asked = verb.reported_study(name, quick=quick)
-    size = estimate(asked, workers=workers)
-    told = (
-        f"study {asked.name}: {size['trials']:,} trials, about {_time(size['seconds'])} on {size['workers']} workers"
-    )
+    size = estimate(asked, workers=workers, runs=runs)
+    told = _size(asked.name, size)
     if dry_run:
         emit_json({"study": asked.name, **size}) if json else emit(told)
         return
@@ -137,6 +133,17 @@ def reproduce(
         return
     emit(verb.page(name, found, quick=quick))
     say(f"page      {found.root / 'studies' / asked.name / 'study.html'}")
+
+
+def _size(name: str, size: dict[str, Any]) -> str:
+    """How many trials, how many of them are done, and about how long the others take."""
+    done = size["trials"] - size["left"]
+    if not size["left"]:
+        return f"study {name}: {size['trials']:,} trials, all done"
+    words = f", {done:,} of them done" if done else ""
+    return (
+        f"study {name}: {size['trials']:,} trials{words}, about {_time(size['seconds'])} on {size['workers']} workers"
+    )
 
 
 def _progress() -> Any:

@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 
 from pellucid import catalog
+from pellucid.datasets._load import load
+from pellucid.engines.engine import engine
 from pellucid.errors import UsageError, unknown_name
 from pellucid.evaluation.comparison import ALPHA, always_valid_p
 from pellucid.spec.run import RunSpec
 from pellucid.spec.study import MANY, Config, Factor, Study, Trial, differences, factor_from_text, label
+from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.runs_root import runs_root
 from pellucid.storage.study_folder import StudyFolder
 from pellucid.training.many import Outcome, cores, run_all
@@ -26,6 +29,8 @@ from pellucid.verbs.train import EXACT, probe_folder
 
 #: Seeds beyond which `until_clear` gives up.
 MOST_SEEDS = 40
+#: Options that change how well a training goes, not how long.
+RATES = ("lr", "epochs", "momentum", "weight_decay", "l2", "schedule", "label_smoothing", "seed")
 
 
 def study(
@@ -185,16 +190,55 @@ def made_study(
     )  # fmt: skip
 
 
-def estimate(asked: Study, *, workers: int | None = None, steps: int = 8) -> dict[str, Any]:
-    """How many trials a study has and about how long it takes: a few steps of its first configuration are timed.
+#: Kinds of training that `estimate` times; further ones are taken to be like these.
+TIMED = 6
 
-    many: whether there are so many that the caller should ask first.
+
+def estimate(
+    asked: Study, *, workers: int | None = None, steps: int = 8, runs: str | Path | None = None
+) -> dict[str, Any]:
+    """How many trials a study has, how many are left, and about how long those take.
+
+    A few steps of each kind of training are timed: configurations that differ in rates alone are of one kind. runs:
+    where finished trials are looked for. many: whether there are so many that the caller should ask first.
     """
-    from pellucid.datasets._load import load
-    from pellucid.engines.engine import engine
+    if asked.size > MANY:  # one run folder after another is looked at: not for a million trials
+        left = {label(config): len(asked.seeds) for config in asked.configs()}
+    else:
+        left = dict.fromkeys((label(config) for config in asked.configs()), 0)
+        for trial, spec in specs_of(asked):
+            left[trial.label] += not is_finished(runs_root(runs), spec.id)
+    kinds: dict[str, list[tuple[int, int]]] = {}
+    first: dict[str, RunSpec] = {}
+    base = spec_of(asked.base, asked.configs()[0])
+    for config in asked.configs():
+        kind = label({key: value for key, value in config.items() if key not in RATES})
+        if left[label(config)] and kind not in first and len(first) < TIMED:
+            first[kind] = spec_of(asked.base, config)
+        epochs = int({**asked.base, **config}.get("epochs", base.recipe.epochs))
+        kinds.setdefault(kind, []).append((epochs, left[label(config)]))
+    an_epoch = {kind: _epoch_seconds(spec, steps) for kind, spec in first.items()}
+    usual = float(np.mean(list(an_epoch.values()))) if an_epoch else 0.0
+    total = sum(
+        an_epoch.get(kind, usual) * epochs * count for kind, members in kinds.items() for epochs, count in members
+    )
+    processes = min(workers or cores(), asked.size)
+    return {
+        "trials": asked.size,
+        "left": sum(left.values()),
+        "workers": processes,
+        "seconds": total / processes,
+        "many": asked.size > MANY,
+    }
 
-    config = asked.configs()[0]
-    spec = spec_of(asked.base, config)
+
+def is_finished(root: Path, run: str) -> bool:
+    """Whether a run is there and over."""
+    return RunFolder.exists(root, run) and RunFolder.open(root, run).result() is not None
+
+
+def _epoch_seconds(spec: RunSpec, steps: int) -> float:
+    """Seconds of an epoch with its evaluation, from a few steps."""
     splits = load(spec.data)
     chosen = engine(spec.engine)
     with chosen.threads(spec.threads or 1):
@@ -204,18 +248,12 @@ def estimate(asked: Study, *, workers: int | None = None, steps: int = 8) -> dic
             start = time.perf_counter()
             trainer.step(index, spec.recipe.lr)
             seconds.append(time.perf_counter() - start)
-        start = time.perf_counter()
         part = splits.validation.take(np.arange(min(500, len(splits.validation))))
+        start = time.perf_counter()
         trainer.logits(part)
         each = (time.perf_counter() - start) / max(len(part), 1)
-    step = float(np.median(seconds[min(3, len(seconds) - 1) :]))
-    scored = len(splits.validation) + len(splits.test)
-    epochs = {
-        label(one): int({**dict(asked.base), **one}.get("epochs", spec.recipe.epochs)) for one in asked.configs()
-    }
-    total = sum(epochs.values()) * len(asked.seeds) * (step * trainer.steps_per_epoch + each * scored)
-    processes = min(workers or cores(), asked.size)
-    return {"trials": asked.size, "workers": processes, "seconds": total / processes, "many": asked.size > MANY}
+    step = float(np.median(seconds[min(3, len(seconds) - 1) :]))  # the first ones warm up
+    return step * trainer.steps_per_epoch + each * (len(splits.validation) + len(splits.test))
 
 
 def load_study(name: str, *, runs: str | Path | None = None) -> Studied:

@@ -94,6 +94,22 @@ def test_arms_are_compared_and_what_stands_is_said(root: Path) -> None:
         load_study("smal", runs=root)
 
 
+def test_the_estimate_leaves_out_what_is_done_and_times_each_kind(root: Path, tmp_path: Path) -> None:
+    assert estimate(small(), runs=root) | {"seconds": 0} == {
+        "trials": 8, "left": 0, "workers": estimate(small(), runs=root)["workers"], "seconds": 0, "many": False,
+    }  # fmt: skip
+    assert estimate(small(), runs=root)["seconds"] == 0
+    more = estimate(small(seeds=3), runs=root, workers=1)
+    assert more["left"] == 4 and more["seconds"] > 0
+    base = {"network": "mlp", "data": "digits", "epochs": 1}
+    sizes = made_study("sizes", base, compare={"hidden_size": [8, 2048]}, seeds=1)
+    narrow = made_study("narrow", {**base, "hidden_size": 8}, compare={"lr": [0.1, 0.2]}, seeds=1)
+    assert (
+        estimate(sizes, runs=tmp_path, workers=1)["seconds"]
+        > 3 * estimate(narrow, runs=tmp_path, workers=1)["seconds"]
+    )
+
+
 def test_a_grid_shows_what_each_factor_does(root: Path) -> None:
     found = study(small(), runs=root)
     effects, shares, pair, lines = study_page.factors(found)
