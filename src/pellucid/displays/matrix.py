@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.displays.colours import positive
 from pellucid.displays.display import Display
 from pellucid.displays.heatmap import Heatmap
 from pellucid.displays.svg import printable
+from pellucid.displays.table import Table
 
 _SIDE = 64
 
@@ -32,12 +32,14 @@ class Behind:
 
 @dataclass(frozen=True, eq=False)
 class Matrix(Display):
-    """heatmap: the matrix as a picture; its texts stand in the cells. behind: images by (row, column).
+    """heatmap: the matrix as a picture; its texts stand in the cells. table: the same in numbers.
 
-    All images are of one shape. In a page they lie in one picture, each once; `interactive.js` cuts them out.
+    behind: images by (row, column), all of one shape. In a page they lie in one picture, each once;
+    `interactive.js` cuts them out.
     """
 
     heatmap: Heatmap
+    table: Table
     behind: Mapping[tuple[int, int], Behind]
 
     @property
@@ -83,7 +85,6 @@ class Matrix(Display):
 
     def _row(self, i: int, places: Mapping[tuple[int, int], int]) -> str:
         values = np.asarray(self.heatmap.values, np.float64)[i]
-        colours = positive(values, 1.0)
         cells = []
         for j, text in enumerate(self.heatmap.texts[i]):
             words = html.escape(text)
@@ -98,9 +99,9 @@ class Matrix(Display):
                     f'data-captions="{html.escape(json.dumps(list(one.captions)))}" '
                     f'aria-label="{html.escape(f"{told}: {text}")}">{words}</button>'
                 )
-            ink = "#ffffff" if values[j] > 0.55 else "#1b1b1f"
-            style = f' style="background:#{bytes(colours[j]).hex()};color:{ink}"' if text else ""
-            cells.append(f"<td{style}>{words}</td>")
+            # the shade is the page's to mix, light or dark
+            depth = f' class="some{" deep" * bool(values[j] > 0.55)}" style="--share:{100 * values[j]:.0f}"'
+            cells.append(f"<td{depth if text else ''}>{words}</td>")
         name = _words(self.heatmap.rows[i])
         return f'<tr><th scope="row" title="{name}">{name}</th>{"".join(cells)}</tr>'
 
