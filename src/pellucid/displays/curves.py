@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,7 +76,7 @@ class Curves(Chart):
             "x:Q",
             title=self.x_title,
             scale=alt.Scale(type=kind[self.log_x], nice=False),
-            axis=alt.Axis(format="~r", tickMinStep=1, grid=False),
+            axis=alt.Axis(format="~r", grid=False, **_ticks(rows)),
         )
         y = alt.Y(
             "y:Q",
@@ -122,10 +122,17 @@ class Curves(Chart):
             )
         if self.mark is not None:
             rule = alt.Chart(inline([{"x": self.mark[0], "label": self.mark[1]}]))
-            layers.append(rule.mark_rule(strokeDash=[2, 3], color="#5c5c66").encode(x="x:Q"))
+            layers.append(rule.mark_rule(style="guide", strokeDash=[2, 3]).encode(x="x:Q"))
             layers.append(
-                rule.mark_text(
-                    align="left", dx=4, y=self.height - 8 if self.percent else 8, fontSize=10, color="#5c5c66"
-                ).encode(x="x:Q", text="label:N")
+                rule.mark_text(style="note", align="left", dx=4, y=self.height - 8 if self.percent else 8).encode(
+                    x="x:Q", text="label:N"
+                )
             )
         return alt.layer(*layers).properties(width=self.width, height=self.height, title=self.title)
+
+
+def _ticks(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Of few whole numbers each has its tick; of others ticks are at least 1 apart."""
+    found = sorted({row["x"] for row in rows if row["x"] is not None})
+    whole = len(found) <= 12 and all(float(at).is_integer() for at in found)
+    return {"values": found} if whole else {"tickMinStep": 1}

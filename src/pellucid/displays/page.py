@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +25,13 @@ class Page(Display):
         return {"title": self.title, "displays": [display.to_dict() for display in self.displays]}
 
     def fragment(self) -> str:
+        return self.arranged(lambda one: one.fragment())
+
+    def arranged(self, draw: Callable[[Display], str]) -> str:
+        """The displays beside each other as `draw` writes each in HTML."""
         column = f"minmax(min(100%, max(20rem, {90 // self.columns}%)), 1fr)"  # narrow screens: one a row
         style = f"display:grid; gap:1rem; grid-template-columns:repeat(auto-fit, {column})"
-        return f'<div style="{style}">{"".join(f"<div>{one.fragment()}</div>" for one in self.displays)}</div>'
+        return f'<div style="{style}">{"".join(f"<div>{draw(one)}</div>" for one in self.displays)}</div>'
 
     def _placed(self, sizes: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], int, int]:
         """Left and top of each display, and the whole's width and height."""

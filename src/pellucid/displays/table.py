@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from pellucid.displays.display import Display, plain
 from pellucid.displays.palette import INK, LINE, QUIET
 
 _ROW, _CHARACTER, _GAP = 22, 7.3, 24
+#: Texts that are numbers for sure: with a sign or a point. Others may be names, such as the classes of digits.
+_NUMBER = re.compile(r"[+-]\d[\d,]*(\.\d+)?|\d[\d,]*\.\d+")
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,31 @@ class Table(Display):
         writer.writerow(self.columns)
         writer.writerows(self.rows)
         return out.getvalue()
+
+    def latex(self) -> str:
+        """For a paper: a booktabs table, its title the caption; needs ``\\usepackage{booktabs}``.
+
+        >>> print(Table(("a_b", "n"), [("x & y", 1)]).latex())
+        \\begin{tabular}{lr}
+        \\toprule
+        a\\_b & n \\\\
+        \\midrule
+        x \\& y & 1 \\\\
+        \\bottomrule
+        \\end{tabular}
+        """
+
+        def line(cells: Sequence[str]) -> str:
+            return " & ".join(map(_tex, cells)) + r" \\"
+
+        columns = "".join("r" if right else "l" for right in self._numeric())
+        body = [line(self.columns), r"\midrule"] if any(self.columns) else []
+        body += map(line, self._cells())
+        inner = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *body, r"\bottomrule", r"\end{tabular}"]
+        if not self.title:
+            return "\n".join(inner)
+        whole = [r"\begin{table}", r"\centering", rf"\caption{{{_tex(self.title)}}}", *inner, r"\end{table}"]
+        return "\n".join(whole)
 
     def fragment(self) -> str:
         right = self._numeric()
@@ -112,7 +140,21 @@ class Table(Display):
 def _is_number(value: Any) -> bool:
     if isinstance(value, bool):
         return False
-    return isinstance(value, (int, float)) or (isinstance(value, str) and value.endswith(" %")) or value == "-"
+    if isinstance(value, str):
+        return value.endswith(" %") or value == "-" or _NUMBER.fullmatch(value) is not None
+    return isinstance(value, (int, float))
+
+
+#: What LaTeX reads as something else than itself.
+_TEX = {
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+}  # fmt: skip
+
+
+def _tex(words: str) -> str:
+    return "".join(_TEX.get(sign, sign) for sign in svg.printable(words))
 
 
 def _text(value: Any) -> str:

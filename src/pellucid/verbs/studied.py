@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,13 @@ from pellucid.displays.display import plain
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
 from pellucid.errors import StorageError
-from pellucid.evaluation.comparison import Crossed, Pair, Summary, compare, crossed, summary
+from pellucid.evaluation.comparison import ALPHA, Crossed, Pair, Summary, compare, crossed, reachable_p, summary
 from pellucid.spec.run import RunSpec
 from pellucid.spec.study import Claim, Config, Study, Trial, label
 from pellucid.storage.run_folder import RunFolder
+
+#: Pairs without a verdict that are named one by one.
+FEW = 3
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,10 @@ class Studied:
         for arm, config in self.chosen.items():
             known = [value for value in self.values(config) if value is not None]
             if known:
-                found[arm] = summary(known)
+                one = summary(known)
+                if self.study.metric.endswith("accuracy"):  # Student's t knows no bounds
+                    one = replace(one, low=max(one.low, 0.0), high=min(one.high, 1.0))
+                found[arm] = one
         return found
 
     @cached_property
@@ -166,9 +172,20 @@ class Studied:
             one = self.summaries[self.best]
             told = f"{100 * one.mean:.2f} %" if self.study.metric.endswith("accuracy") else f"{one.mean:.4g}"
             found.append(f"best on validation: {self.best}; its {self.study.metric.replace('_', ' ')} is {told}")
+        few = [pair for pair in self.pairs if pair.verdict == "too few seeds"]
+        together = len(few) > FEW
         for pair in self.pairs:
+            if pair in few and together:
+                continue
             across = self.over_images(pair)
             found.append(f"{pair.words}{f' [{across.words}]' if across is not None else ''}")
+        if together:
+            seeds, pairs = len(self.study.seeds), len(self.pairs)
+            more = next(k for k in range(1, 100) if pairs * reachable_p(seeds + k) <= ALPHA)
+            found.append(
+                f"too few seeds to say anything of {len(few):,} of the {pairs:,} pairs: {more} more needed, or fewer "
+                "configurations, since every pair counts in the correction"
+            )
         found += self.on_edge
         return found
 
@@ -225,7 +242,7 @@ class Studied:
                     told(one.low if one else None),
                     told(one.high if one else None),
                     f"{100 * float(np.mean(known)):.2f} %" if known else None,
-                    round(float(np.median(seconds))) if seconds else None,
+                    _seconds(seconds),
                     *((told(reported),) if self.study.reported else ()),
                 )
             )
@@ -282,6 +299,14 @@ def _row(trial: Trial, spec: RunSpec, root: Path, errors: Mapping[str, str]) -> 
         reason = errors.get(spec.id) or str((result or {}).get("reason", "not trained yet"))
         return Row(trial, spec.id, None, reason)
     return Row(trial, spec.id, result, str(result.get("reason", "")))
+
+
+def _seconds(values: Sequence[float]) -> float | int | None:
+    """The median, to a tenth below ten."""
+    if not values:
+        return None
+    median = float(np.median(values))
+    return round(median) if median >= 10 else round(median, 1)
 
 
 def _unit(metric: str) -> tuple[str, float]:
