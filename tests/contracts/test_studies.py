@@ -70,7 +70,7 @@ def test_figures_are_drawn_with_the_command_that_draws_them(tmp_path: Path) -> N
         figures=figures,
         other_images=(
             OtherImages("on negatives", "lr=0.01", ("negative",), 0.2),
-            OtherImages("on positives", "lr=0.01", ("none",)),
+            OtherImages("on positives", "lr=0.01", ()),
         ),
     )
     found = study(asked, runs=tmp_path, workers=1)

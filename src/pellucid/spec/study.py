@@ -82,12 +82,17 @@ class Figure:
 
 @dataclass(frozen=True)
 class OtherImages:
-    """An arm's accuracy on test images that are changed by further views. reported: what a report says."""
+    """An arm's accuracy on other test images than its own. reported: what a report says.
+
+    views: in place of those it was trained with; None for its own. mirror: the mean answer to each image and its
+    mirror image.
+    """
 
     words: str
     arm: str
-    views: tuple[str, ...]
+    views: tuple[str, ...] | None = None
     reported: float | None = None
+    mirror: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ def negative_images() -> Study:
         ),
         other_images=(
             OtherImages("trained on positives, tested on negatives", "views=none", ("negative",), 0.2),
-            OtherImages("trained on both, tested on positives alone", "views=union=none+negative", ("none",)),
+            OtherImages("trained on both, tested on positives alone", "views=union=none+negative", ()),
         ),
         claims=(
             Claim(

@@ -16,7 +16,7 @@ from pellucid.displays.display import Display, plain
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
 from pellucid.evaluation.comparison import summary
-from pellucid.spec.study import Study
+from pellucid.spec.study import OtherImages, Study
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.runs_root import runs_root
 from pellucid.storage.study_folder import StudyFolder
@@ -115,17 +115,16 @@ def on_other_images(found: Studied) -> list[Measured]:
     for one in found.study.other_images:
         runs = [Run.open(found.root, row.run) for row in found.of(found.chosen[one.arm]) if row.result]
         if runs:
-            views = () if one.views == ("none",) else one.views
-            values = [_accuracy(run, views) for run in runs]
+            values = [_accuracy(run, one) for run in runs]
             over = summary(values)
             measured.append(Measured(one.words, one.reported, over.n, over.mean, over.low, over.high))
     return measured
 
 
-def _accuracy(run: Run, views: tuple[str, ...]) -> float:
-    """On the plain test images of the run's data, changed by `views` alone."""
-    data = replace(run.spec.data, views=views)
-    images = load(data).test
+def _accuracy(run: Run, asked: OtherImages) -> float:
+    if asked.views is None:
+        return run.evaluate(mirror=asked.mirror).accuracy
+    images = load(replace(run.spec.data, views=asked.views)).test
     return float((run.model().logits(images).argmax(1) == images.labels).mean())
 
 
