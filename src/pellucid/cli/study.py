@@ -10,6 +10,10 @@ import typer
 from pellucid.cli.options import with_spec_options
 from pellucid.cli.train import Json, Runs
 
+Workers = Annotated[int | None, typer.Option(help="Trials at once [one a core].")]
+Where = Annotated[str, typer.Option("--executor", help="local, or ray: on a Ray cluster.")]
+Address = Annotated[str | None, typer.Option(help="Of the Ray cluster [RAY_ADDRESS, else one of this machine].")]
+
 
 def add_to(app: typer.Typer) -> None:
     """The commands of this file."""
@@ -32,7 +36,9 @@ def study(
         typer.Option(help="NAME=VALUES or log:LOW:HIGH:COUNT, tried in every arm; validation chooses."),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Seeds of each configuration.")] = 5,
-    workers: Annotated[int | None, typer.Option(help="Processes (default: one a core).")] = None,
+    workers: Workers = None,
+    executor: Where = "local",
+    address: Address = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell the size and about how long.")] = False,
     update: Annotated[bool, typer.Option("--update", help="Go on although the study has changed.")] = False,
     until_clear: Annotated[
@@ -83,6 +89,8 @@ def study(
         workers=workers,
         update=update,
         until_clear=until_clear,
+        executor=executor,
+        address=address,
         told=None if json else _progress(),
     )
     if json:
@@ -103,7 +111,9 @@ def reproduce(
     quick: Annotated[
         bool, typer.Option("--quick", help="Fewer images, epochs and seeds: minutes, not hours.")
     ] = False,
-    workers: Annotated[int | None, typer.Option(help="Processes (default: one a core).")] = None,
+    workers: Workers = None,
+    executor: Where = "local",
+    address: Address = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell the size and about how long.")] = False,
     runs: Runs = None,
     json: Json = False,
@@ -131,7 +141,15 @@ def reproduce(
         emit_json({"study": asked.name, **size}) if json else emit(told)
         return
     say(told)
-    found = verb.reproduce(name, quick=quick, runs=runs, workers=workers, told=None if json else _progress())
+    found = verb.reproduce(
+        name,
+        quick=quick,
+        runs=runs,
+        workers=workers,
+        executor=executor,
+        address=address,
+        told=None if json else _progress(),
+    )
     if json:
         emit_json(found.to_dict())
         return

@@ -50,11 +50,13 @@ def reproduce(
     quick: bool = False,
     runs: str | Path | None = None,
     workers: int | None = None,
+    executor: str = "local",
+    address: str | None = None,
     told: Callable[[int, int, Outcome], None] | None = None,
 ) -> Studied:
     """Runs a report's study, or goes on with it; its page is ``reproduction.md``, and ``.json`` for programs."""
     asked = reported_study(name, quick=quick)
-    found = study(asked, runs=runs, workers=workers, told=told)
+    found = study(asked, runs=runs, workers=workers, executor=executor, address=address, told=told)
     folder = StudyFolder(runs_root(runs), asked.name)
     folder.save_file("reproduction.md", page(name, found, quick=quick).encode())
     folder.save_file("reproduction.json", (json.dumps(found.to_dict(), indent=1, sort_keys=True) + "\n").encode())
