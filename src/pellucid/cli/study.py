@@ -91,7 +91,7 @@ def study(
         until_clear=until_clear,
         executor=executor,
         address=address,
-        told=None if json else _progress(),
+        told=None if json else progress(),
     )
     if json:
         emit_json(found.to_dict())
@@ -148,7 +148,7 @@ def reproduce(
         workers=workers,
         executor=executor,
         address=address,
-        told=None if json else _progress(),
+        told=None if json else progress(),
     )
     if json:
         emit_json(found.to_dict())
@@ -157,7 +157,7 @@ def reproduce(
     say(f"page      {found.root / 'studies' / asked.name / 'study.html'}")
 
 
-def _progress() -> Any:
+def progress() -> Any:
     """A line after each trial with what is left."""
     import time
 

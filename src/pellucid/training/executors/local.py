@@ -33,7 +33,9 @@ def on_this_machine(
             del pending[outcome.spec.id]
             yield outcome
         for name in [name for name, tries in attempts.items() if tries >= ATTEMPTS and name in pending]:
-            words = f"its process ended {ATTEMPTS} times without a word: out of memory, or a script without a __main__?"
+            words = (
+                f"its process ended {ATTEMPTS} times without a word: out of memory, or a script without a __main__?"
+            )
             yield Outcome(pending.pop(name).spec, None, words)
 
 
