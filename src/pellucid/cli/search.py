@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from pellucid.cli.options import with_spec_options
-from pellucid.cli.study import Address, Where, Workers, progress
+from pellucid.cli.study import Address, Where, Workers
 from pellucid.cli.train import Json, Runs
 
 
@@ -40,6 +40,7 @@ def search(
     **options: Any,
 ) -> None:
     """The best values of a few options, chosen on validation images; the best one's test score is told once."""
+    from pellucid.cli.study_watcher import watched
     from pellucid.cli.terminal import emit, emit_json, say
     from pellucid.verbs import search as verb
 
@@ -58,15 +59,17 @@ def search(
         at_once=at_once,
     )
     say(f"search {asked.name}: {trials:,} points, {method}")
-    found = verb.search(
-        asked,
-        runs=runs,
-        workers=workers,
-        executor=executor,
-        address=address,
-        update=update,
-        told=None if json else progress(),
-    )
+    with watched(runs, quiet=json) as watcher:
+        found = verb.search(
+            asked,
+            runs=runs,
+            workers=workers,
+            executor=executor,
+            address=address,
+            update=update,
+            begun=watcher.begin if watcher else None,
+            told=watcher,
+        )
     if json:
         emit_json(found.to_dict())
         return

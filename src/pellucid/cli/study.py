@@ -50,6 +50,7 @@ def study(
     **options: Any,
 ) -> None:
     """Several configurations, each in several seeds: which differences are real?"""
+    from pellucid.cli.study_watcher import duration, watched
     from pellucid.cli.terminal import emit, emit_json, say
     from pellucid.errors import UsageError
     from pellucid.verbs import study as verb
@@ -70,9 +71,7 @@ def study(
             seeds=range(first, first + seeds),
         )
     size = verb.estimate(asked, workers=workers)
-    told = (
-        f"study {asked.name}: {size['trials']:,} trials, about {_time(size['seconds'])} on {size['workers']} workers"
-    )
+    told = f"study {asked.name}: {size['trials']:,} trials, about {duration(size['seconds'])} on {size['workers']} workers"
     if dry_run:
         if json:
             emit_json({"study": asked.name, **size})
@@ -83,16 +82,19 @@ def study(
     say(told)
     if size["many"] and not yes:
         typer.confirm("Begin?", abort=True)
-    found = verb.study(
-        asked,
-        runs=runs,
-        workers=workers,
-        update=update,
-        until_clear=until_clear,
-        executor=executor,
-        address=address,
-        told=None if json else progress(),
-    )
+    with watched(runs, quiet=json) as watcher:
+        if watcher is not None:
+            watcher.begin(verb.specs_of(asked))
+        found = verb.study(
+            asked,
+            runs=runs,
+            workers=workers,
+            update=update,
+            until_clear=until_clear,
+            executor=executor,
+            address=address,
+            told=watcher,
+        )
     if json:
         emit_json(found.to_dict())
         return
@@ -120,9 +122,10 @@ def reproduce(
 ) -> None:
     """The five reports' studies, run anew and set beside what was reported."""
     from pellucid import catalog
+    from pellucid.cli.study_watcher import duration, watched
     from pellucid.cli.terminal import emit, emit_json, say
     from pellucid.verbs import reproduce as verb
-    from pellucid.verbs.study import estimate
+    from pellucid.verbs.study import estimate, specs_of
 
     if name is None:
         entries = {one.replace("_", "-"): catalog.summary("studies", one) for one in catalog.names("studies")}
@@ -134,53 +137,22 @@ def reproduce(
         return
     asked = verb.reported_study(name, quick=quick)
     size = estimate(asked, workers=workers)
-    told = (
-        f"study {asked.name}: {size['trials']:,} trials, about {_time(size['seconds'])} on {size['workers']} workers"
-    )
+    told = f"study {asked.name}: {size['trials']:,} trials, about {duration(size['seconds'])} on {size['workers']} workers"
     if dry_run:
         emit_json({"study": asked.name, **size}) if json else emit(told)
         return
     say(told)
-    found = verb.reproduce(
-        name,
-        quick=quick,
-        runs=runs,
-        workers=workers,
-        executor=executor,
-        address=address,
-        told=None if json else progress(),
-    )
+    with watched(runs, quiet=json) as watcher:
+        if watcher is not None:
+            watcher.begin(specs_of(asked))
+        found = verb.reproduce(
+            name, quick=quick, runs=runs, workers=workers, executor=executor, address=address, told=watcher
+        )
     if json:
         emit_json(found.to_dict())
         return
     emit(verb.page(name, found, quick=quick))
     say(f"page      {found.root / 'studies' / asked.name / 'study.html'}")
-
-
-def progress() -> Any:
-    """A line after each trial with what is left."""
-    import time
-
-    from pellucid.cli.terminal import say
-
-    start, counted = time.monotonic(), [0]
-
-    def told(done: int, of: int, outcome: Any) -> None:
-        counted[0] += 1
-        left = (time.monotonic() - start) / counted[0] * (of - done)
-        result = outcome.result or {}
-        score = result.get("validation_accuracy")
-        words = f"validation {100 * score:.2f} %" if score is not None else outcome.error or "failed"
-        say(f"{done}/{of}  {outcome.spec.id}  {words}  ({_time(left)} left)")
-
-    return told
-
-
-def _time(seconds: float) -> str:
-    """``45 s``, ``12 min``, ``3.5 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def compare(
