@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from pellucid.cli.options import with_spec_options
-from pellucid.cli.study import Address, Where, Workers
+from pellucid.cli.study import Address, TensorBoard, Where, Workers
 from pellucid.cli.train import Json, Runs
 
 
@@ -35,6 +35,7 @@ def search(
     executor: Where = "local",
     address: Address = None,
     update: Annotated[bool, typer.Option("--update", help="Go on although the search has changed.")] = False,
+    tensorboard: TensorBoard = False,
     runs: Runs = None,
     json: Json = False,
     **options: Any,
@@ -42,8 +43,12 @@ def search(
     """The best values of a few options, chosen on validation images; the best one's test score is told once."""
     from pellucid.cli.study_watcher import watched
     from pellucid.cli.terminal import emit, emit_json, say
+    from pellucid.storage.tensorboard import check_installed
     from pellucid.verbs import search as verb
+    from pellucid.verbs.hparams import search_events
 
+    if tensorboard:
+        check_installed()
     first = options.pop("seed", None) or 0
     base = {key: value for key, value in options.items() if value is not None}
     words = [text.partition("=")[0] for text in over]
@@ -70,6 +75,7 @@ def search(
             begun=watcher.begin if watcher else None,
             told=watcher,
         )
+    events = search_events(found) if tensorboard else None
     if json:
         emit_json(found.to_dict())
         return
@@ -78,3 +84,5 @@ def search(
     for line in found.verdicts():
         emit(line)
     say(f"\npage      {found.root / 'searches' / asked.name / 'search.html'}")
+    if events is not None:
+        say(f"next      tensorboard --logdir {events}")

@@ -12,6 +12,7 @@ from pellucid.cli.train import Json, Runs
 
 Workers = Annotated[int | None, typer.Option(help="Trials at once [one a core].")]
 Where = Annotated[str, typer.Option("--executor", help="local, or ray: on a Ray cluster.")]
+TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Also write event files for its HParams tab.")]
 Address = Annotated[str | None, typer.Option(help="Of the Ray cluster [RAY_ADDRESS, else one of this machine].")]
 
 
@@ -44,6 +45,7 @@ def study(
     until_clear: Annotated[
         bool, typer.Option("--until-clear", help="Add seeds until two arms differ by a test made for looking.")
     ] = False,
+    tensorboard: TensorBoard = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, however many trials.")] = False,
     runs: Runs = None,
     json: Json = False,
@@ -53,8 +55,12 @@ def study(
     from pellucid.cli.study_watcher import duration, watched
     from pellucid.cli.terminal import emit, emit_json, say
     from pellucid.errors import UsageError
+    from pellucid.storage.tensorboard import check_installed
     from pellucid.verbs import study as verb
+    from pellucid.verbs.hparams import study_events
 
+    if tensorboard:
+        check_installed()
     if config is not None:
         asked = verb.study_from_file(config)
     else:
@@ -71,7 +77,10 @@ def study(
             seeds=range(first, first + seeds),
         )
     size = verb.estimate(asked, workers=workers)
-    told = f"study {asked.name}: {size['trials']:,} trials, about {duration(size['seconds'])} on {size['workers']} workers"
+    told = (
+        f"study {asked.name}: {size['trials']:,} trials, about {duration(size['seconds'])} on "
+        f"{size['workers']} workers"
+    )
     if dry_run:
         if json:
             emit_json({"study": asked.name, **size})
@@ -95,6 +104,7 @@ def study(
             address=address,
             told=watcher,
         )
+    events = study_events(found) if tensorboard else None
     if json:
         emit_json(found.to_dict())
         return
@@ -105,6 +115,8 @@ def study(
     for row in found.failed:
         say(f"failed: {row.trial.label} seed={row.trial.seed}: {row.reason}")
     say(f"\npage      {found.root / 'studies' / asked.name / 'study.html'}")
+    if events is not None:
+        say(f"next      tensorboard --logdir {events}")
 
 
 def reproduce(
@@ -137,7 +149,10 @@ def reproduce(
         return
     asked = verb.reported_study(name, quick=quick)
     size = estimate(asked, workers=workers)
-    told = f"study {asked.name}: {size['trials']:,} trials, about {duration(size['seconds'])} on {size['workers']} workers"
+    told = (
+        f"study {asked.name}: {size['trials']:,} trials, about {duration(size['seconds'])} on "
+        f"{size['workers']} workers"
+    )
     if dry_run:
         emit_json({"study": asked.name, **size}) if json else emit(told)
         return
