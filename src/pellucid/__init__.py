@@ -33,11 +33,13 @@ _WHERE = {
     "lockstep": "pellucid.verbs.by_hand",
     "load_study": "pellucid.verbs.study",
     "look": "pellucid.verbs.look",
+    "made_search": "pellucid.verbs.search",
     "made_study": "pellucid.verbs.study",
     "network": "pellucid.verbs.networks",
     "predict": "pellucid.verbs.predict",
     "run": "pellucid.verbs.runs",
     "runs": "pellucid.verbs.runs",
+    "search": "pellucid.verbs.search",
     "spec": "pellucid.spec",
     "study": "pellucid.verbs.study",
     "train": "pellucid.verbs.train",
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from pellucid.verbs.predict import predict
     from pellucid.verbs.run import Run
     from pellucid.verbs.runs import run, runs
+    from pellucid.verbs.search import made_search, search
     from pellucid.verbs.study import load_study, made_study, study
     from pellucid.verbs.train import train
 

@@ -241,6 +241,7 @@ def test_what_json_gives_is_documented(run: Run, capsys: pytest.CaptureFixture[s
         "predict": [run.id, picture, *runs],
         "doctor": ["digits"],
         "study": ["mlp", "digits", "--vary", "lr=0.01,0.1", "--seeds", "1", "--epochs", "1", *runs],
+        "search": ["mlp", "digits", "--over", "lr=0.01,0.1", "--trials", "2", "--epochs", "1", *runs],
         "reproduce": [],
         "compare": [run.id, run.id, *runs],
         "lockstep": ["mlp", "digits", "--steps", "1", "--batch-size", "4"],

@@ -10,6 +10,11 @@ import typer
 from pellucid.cli.options import with_spec_options
 from pellucid.cli.train import Json, Runs
 
+Workers = Annotated[int | None, typer.Option(help="Trials at once [one a core].")]
+Where = Annotated[str, typer.Option("--executor", help="local, or ray: on a Ray cluster.")]
+TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Also write event files for its HParams tab.")]
+Address = Annotated[str | None, typer.Option(help="Of the Ray cluster [RAY_ADDRESS, else one of this machine].")]
+
 
 def add_to(app: typer.Typer) -> None:
     """The commands of this file."""
@@ -32,22 +37,30 @@ def study(
         typer.Option(help="NAME=VALUES or log:LOW:HIGH:COUNT, tried in every arm; validation chooses."),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Seeds of each configuration.")] = 5,
-    workers: Annotated[int | None, typer.Option(help="Processes (default: one a core).")] = None,
+    workers: Workers = None,
+    executor: Where = "local",
+    address: Address = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell the size and about how long.")] = False,
     update: Annotated[bool, typer.Option("--update", help="Go on although the study has changed.")] = False,
     until_clear: Annotated[
         bool, typer.Option("--until-clear", help="Add seeds until two arms differ by a test made for looking.")
     ] = False,
+    tensorboard: TensorBoard = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, however many trials.")] = False,
     runs: Runs = None,
     json: Json = False,
     **options: Any,
 ) -> None:
     """Several configurations, each in several seeds: which differences are real?"""
+    from pellucid.cli.study_watcher import watched
     from pellucid.cli.terminal import emit, emit_json, say
     from pellucid.errors import UsageError
+    from pellucid.storage.tensorboard import check_installed
     from pellucid.verbs import study as verb
+    from pellucid.verbs.hparams import study_events
 
+    if tensorboard:
+        check_installed()
     if config is not None:
         asked = verb.study_from_file(config)
     else:
@@ -75,14 +88,20 @@ def study(
     say(told)
     if size["many"] and not yes:
         typer.confirm("Begin?", abort=True)
-    found = verb.study(
-        asked,
-        runs=runs,
-        workers=workers,
-        update=update,
-        until_clear=until_clear,
-        told=None if json else _progress(),
-    )
+    with watched(runs, quiet=json) as watcher:
+        if watcher is not None:
+            watcher.begin(verb.specs_of(asked))
+        found = verb.study(
+            asked,
+            runs=runs,
+            workers=workers,
+            update=update,
+            until_clear=until_clear,
+            executor=executor,
+            address=address,
+            told=watcher,
+        )
+    events = study_events(found) if tensorboard else None
     if json:
         emit_json(found.to_dict())
         return
@@ -93,6 +112,8 @@ def study(
     for row in found.failed:
         say(f"failed: {row.trial.label} seed={row.trial.seed}: {row.reason}")
     say(f"\npage      {found.root / 'studies' / asked.name / 'study.html'}")
+    if events is not None:
+        say(f"next      tensorboard --logdir {events}")
 
 
 def reproduce(
@@ -101,16 +122,19 @@ def reproduce(
     quick: Annotated[
         bool, typer.Option("--quick", help="Fewer images, epochs and seeds: minutes, not hours.")
     ] = False,
-    workers: Annotated[int | None, typer.Option(help="Processes (default: one a core).")] = None,
+    workers: Workers = None,
+    executor: Where = "local",
+    address: Address = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell the size and about how long.")] = False,
     runs: Runs = None,
     json: Json = False,
 ) -> None:
     """The five reports' studies, run anew and set beside what was reported."""
     from pellucid import catalog
+    from pellucid.cli.study_watcher import watched
     from pellucid.cli.terminal import emit, emit_json, say
     from pellucid.verbs import reproduce as verb
-    from pellucid.verbs.study import estimate
+    from pellucid.verbs.study import estimate, specs_of
 
     if name is None:
         entries = {one.replace("_", "-"): catalog.summary("studies", one) for one in catalog.names("studies")}
@@ -127,7 +151,12 @@ def reproduce(
         emit_json({"study": asked.name, **size}) if json else emit(told)
         return
     say(told)
-    found = verb.reproduce(name, quick=quick, runs=runs, workers=workers, told=None if json else _progress())
+    with watched(runs, quiet=json) as watcher:
+        if watcher is not None:
+            watcher.begin(specs_of(asked))
+        found = verb.reproduce(
+            name, quick=quick, runs=runs, workers=workers, executor=executor, address=address, told=watcher
+        )
     if json:
         emit_json(found.to_dict())
         return
@@ -137,39 +166,14 @@ def reproduce(
 
 def _size(name: str, size: dict[str, Any]) -> str:
     """How many trials, how many of them are done, and about how long the others take."""
+    from pellucid.cli.study_watcher import duration
+
     done = size["trials"] - size["left"]
     if not size["left"]:
         return f"study {name}: {size['trials']:,} trials, all done"
     words = f", {done:,} of them done" if done else ""
-    return (
-        f"study {name}: {size['trials']:,} trials{words}, about {_time(size['seconds'])} on {size['workers']} workers"
-    )
-
-
-def _progress() -> Any:
-    """A line after each trial with what is left."""
-    import time
-
-    from pellucid.cli.terminal import say
-
-    start, counted = time.monotonic(), [0]
-
-    def told(done: int, of: int, outcome: Any) -> None:
-        counted[0] += 1
-        left = (time.monotonic() - start) / counted[0] * (of - done)
-        result = outcome.result or {}
-        score = result.get("validation_accuracy")
-        words = f"validation {100 * score:.2f} %" if score is not None else outcome.error or "failed"
-        say(f"{done}/{of}  {outcome.spec.id}  {words}  ({_time(left)} left)")
-
-    return told
-
-
-def _time(seconds: float) -> str:
-    """``45 s``, ``12 min``, ``3.5 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    left = f"about {duration(size['seconds'])} on {size['workers']} workers"
+    return f"study {name}: {size['trials']:,} trials{words}, {left}"
 
 
 def compare(

@@ -28,6 +28,7 @@ class Scatter(Chart):
     title: str = ""
     width: int = 460
     height: int = 460
+    log_x: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -57,15 +58,16 @@ class Scatter(Chart):
         shapes = [_SHAPES[k // len(CATEGORIES) % len(_SHAPES)] for k in range(len(names))]
         legend = alt.Legend(orient="right", columns=1 + len(names) // 26) if self.groups else None
 
-        def axis(field: str, title: str) -> dict[str, Any]:
+        def axis(field: str, title: str, *, log: bool = False) -> dict[str, Any]:
             shown = alt.Axis(grid=False, format="~r") if title else None
-            return {"shorthand": f"{field}:Q", "title": title, "axis": shown, "scale": alt.Scale(zero=False)}
+            scale = alt.Scale(type="log", nice=False) if log else alt.Scale(zero=False)
+            return {"shorthand": f"{field}:Q", "title": title, "axis": shown, "scale": scale}
 
         return (
             alt.Chart(inline(rows))
             .mark_point(filled=True, size=28, opacity=0.75)
             .encode(
-                x=alt.X(**axis("x", self.x_title)),
+                x=alt.X(**axis("x", self.x_title, log=self.log_x)),
                 y=alt.Y(**axis("y", self.y_title)),
                 color=alt.Color("group:N", title=None, legend=legend, scale=alt.Scale(domain=names, range=colours)),
                 shape=alt.Shape("group:N", title=None, legend=legend, scale=alt.Scale(domain=names, range=shapes)),

@@ -43,8 +43,13 @@ class RunFolder:
         self.manifest = sealed.read_json(path / "run.json")
 
     @classmethod
-    def create(cls, root: Path, run_id: str, manifest: dict[str, Any]) -> RunFolder:
-        """A new run; the folder appears with its manifest or not at all. StorageError if the name is taken."""
+    def create(
+        cls, root: Path, run_id: str, manifest: dict[str, Any], *, before: RunFolder | None = None
+    ) -> RunFolder:
+        """A new run; the folder appears with its manifest or not at all. StorageError if the name is taken.
+
+        before: a finished run whose epochs, best weights and last state the new one begins with.
+        """
         check_id(run_id)
         with atomic.translated(root, 0):
             root.mkdir(parents=True, exist_ok=True)
@@ -54,6 +59,8 @@ class RunFolder:
             sealed.write_json(hidden / "run.json", manifest)
             for name in ("states", "pictures"):
                 atomic.make_folder(hidden / name)
+            if before is not None:
+                before._copy_to(hidden)
             with atomic.translated(root / run_id, 0):
                 if (root / run_id).exists():
                     raise FileExistsError(17, "File exists")
@@ -63,6 +70,15 @@ class RunFolder:
             shutil.rmtree(hidden, ignore_errors=True)
             raise
         return cls(root / run_id)
+
+    def _copy_to(self, path: Path) -> None:
+        """Writes what a longer run begins with into the folder of one that is being made."""
+        for name, lines in (("metrics.jsonl", self.metrics()), ("timings.jsonl", self.timings())):
+            sealed.rewrite_lines(path / name, lines)
+        sealed.write_tensors(path / "best.safetensors", self.load_weights("best"), {})
+        for state in self._states()[:1]:
+            sealed.write_tensors(path / "states" / state.name, *sealed.read_tensors(state))
+        RunFolder(path).append_event("continued", earlier=self.id)
 
     @classmethod
     def open(cls, root: Path, run_id: str) -> RunFolder:

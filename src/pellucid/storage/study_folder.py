@@ -24,18 +24,21 @@ _NAME = re.compile(r"[a-z0-9_][a-z0-9._-]{0,99}")
 class StudyFolder:
     """The folder of the study `name` under the folder of runs."""
 
+    kind, kinds = "study", "studies"
+
     def __init__(self, root: Path, name: str) -> None:
         if not _NAME.fullmatch(name):
             raise UsageError(
-                f"study {name[:110]!r}: expected a name of small letters, digits, '.', '_' and '-', at most 100."
+                f"{self.kind} {name[:110]!r}: expected a name of small letters, digits, '.', '_' and '-', at most "
+                "100."
             )
-        self.path = root / "studies" / name
+        self.path = root / self.kinds / name
 
     def open(self) -> dict[str, Any] | None:
         """What was asked for when it was last begun; None for a new one. Makes the folder."""
         with atomic.translated(self.path, 0):
             self.path.mkdir(parents=True, exist_ok=True)
-        path = self.path / "study.json"
+        path = self.path / f"{self.kind}.json"
         return sealed.read_json(path) if path.exists() else None
 
     @contextmanager
@@ -46,7 +49,7 @@ class StudyFolder:
 
     def save(self, study: dict[str, Any]) -> None:
         """Keeps what is asked for."""
-        sealed.write_json(self.path / "study.json", study)
+        sealed.write_json(self.path / f"{self.kind}.json", study)
 
     def save_file(self, name: str, data: bytes) -> Path:
         """Writes a table, page or picture, such as "figures/a.png"; its path."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from pellucid.training.environment import differences, environment
 from pellucid.training.fit import Progress, fit
 from pellucid.training.interrupt import interruptible
 from pellucid.training.record import EpochRecord, EpochTiming
+from pellucid.training.schedules import OVER_ALL_EPOCHS
 from pellucid.training.stopping import best_epoch, stop_reason
 
 #: A checkpoint is written within an epoch too when this many seconds have passed since the last one.
@@ -56,11 +58,13 @@ def run(
     observer: Observer | None = None,
     probes: Path,
     checkpoints: bool = False,
+    earlier: str | None = None,
 ) -> Iterator[EpochRecord]:
     """Trains `spec` in its folder under `root`, from where it stands; yields the epochs trained now.
 
     A run that is over yields nothing. module: the user's own network, where the spec names one. probes: folder for
-    what the precision probe found. checkpoints: keep the weights after every epoch, and the first ones.
+    what the precision probe found. checkpoints: keep the weights after every epoch, and the first ones. earlier: a
+    finished run that a new one begins with, to the bits of one begun anew, where `goes_on` allows it.
 
     Raises DivergedError (the run is marked, its last finite checkpoint stays), InterruptedRunError after Ctrl-C,
     StorageError when a file cannot be written or another process trains this run, DataError when the images are not
@@ -76,8 +80,13 @@ def run(
     if RunFolder.exists(root, spec.id):
         folder = RunFolder.open(root, spec.id)
     else:
-        decisions = decide(chosen, spec, network, splits.shape, classes, probes)
-        folder = RunFolder.create(root, spec.id, _manifest(spec, splits, decisions, chosen))
+        before = _before(root, spec, earlier)
+        if before is not None:
+            manifest = {**before.manifest, "spec": spec.to_dict(), "created": _now()}
+            folder = RunFolder.create(root, spec.id, manifest, before=before)
+        else:
+            decisions = decide(chosen, spec, network, splits.shape, classes, probes)
+            folder = RunFolder.create(root, spec.id, _manifest(spec, splits, decisions, chosen))
     with folder.lock():
         if folder.result() is not None:
             return
@@ -152,8 +161,35 @@ def _manifest(spec: RunSpec, splits: Splits, decisions: Decisions, chosen: Engin
         "fingerprint": splits.fingerprint(),
         "decisions": decisions.to_dict(),
         "environment": environment(chosen, decisions.threads),
-        "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "created": _now(),
     }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def goes_on(spec: RunSpec, earlier: RunSpec) -> bool:
+    """Whether a finished run of `earlier` is the beginning of a run of `spec`, bit by bit.
+
+    It is where they differ in the number of epochs alone, and no learning rate depends on that number.
+    """
+    longer = replace(earlier, recipe=replace(earlier.recipe, epochs=spec.recipe.epochs))
+    return (
+        longer.id == spec.id
+        and earlier.recipe.epochs <= spec.recipe.epochs
+        and spec.recipe.schedule not in OVER_ALL_EPOCHS
+        and spec.recipe.time_budget is None
+    )
+
+
+def _before(root: Path, spec: RunSpec, earlier: str | None) -> RunFolder | None:
+    """The run to begin with, if it is there, finished and the beginning of this one."""
+    if earlier is None or not RunFolder.exists(root, earlier):
+        return None
+    found = RunFolder.open(root, earlier)
+    finished = (found.result() or {}).get("status") == "finished"
+    return found if finished and goes_on(spec, RunSpec.from_dict(found.manifest["spec"])) else None
 
 
 def _same_images(folder: RunFolder, splits: Splits) -> None:

@@ -20,6 +20,9 @@ from pellucid.spec.recipe import Recipe
 from pellucid.training.record import EpochRecord
 from pellucid.training.stopping import improvements
 
+#: Schedules whose every rate depends on the number of epochs: a run of more epochs is another from its first step.
+OVER_ALL_EPOCHS = ("cosine", "one_cycle")
+
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int, records: Sequence[EpochRecord]) -> float:
     """The rate of `step` (from 0, over the whole run), after the epochs in `records`."""

@@ -67,6 +67,8 @@ def reproduce(
     quick: bool = False,
     runs: str | Path | None = None,
     workers: int | None = None,
+    executor: str = "local",
+    address: str | None = None,
     told: Callable[[int, int, Outcome], None] | None = None,
 ) -> Studied:
     """Runs a report's study, or goes on with it, and draws the report's figures into its folder.
@@ -74,7 +76,7 @@ def reproduce(
     Its page is ``reproduction.md`` and ``.html``, and ``.json`` for programs.
     """
     asked = reported_study(name, quick=quick)
-    found = study(asked, runs=runs, workers=workers, told=told)
+    found = study(asked, runs=runs, workers=workers, executor=executor, address=address, told=told)
     folder = StudyFolder(runs_root(runs), asked.name)
     shown: list[Display] = list(found.display().displays)
     rows = []

@@ -6,6 +6,7 @@ import inspect
 import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ def study(
     workers: int | None = None,
     update: bool = False,
     until_clear: bool = False,
+    executor: str = "local",
+    address: str | None = None,
     told: Callable[[int, int, Outcome], None] | None = None,
 ) -> Studied:
     """Trains every trial that is not done, and says what stands; the same call again goes on, or only says.
@@ -47,7 +50,8 @@ def study(
     Unless the study says otherwise every trial runs on one thread in float32 on the processor, so that it has the
     same bits whatever runs beside it. workers: processes, by default one a core. update: go on although the study is
     another than the one begun under this name. until_clear: adds seeds one by one until two arms differ by a test
-    that may be looked at every time, or there are 40. told: called after each trial.
+    that may be looked at every time, or there are 40. executor: local, or ray for a cluster at address. told: called
+    after each trial.
 
     Raises UsageError for factors and values that do not exist, before anything is trained; StorageError where another
     process is at this study.
@@ -66,12 +70,12 @@ def study(
     specs = specs_of(asked)
     with folder.lock():
         folder.save(plain)
-        found = _trained(asked, specs, root, workers, told)
+        found = _trained(asked, specs, root, told, workers=workers, executor=executor, address=address)
         while until_clear and len(asked.seeds) < MOST_SEEDS and not is_clear(found):
             asked = replace(asked, seeds=(*asked.seeds, max(asked.seeds) + 1))
             specs = specs_of(asked)
             folder.save(asked.to_dict())
-            found = _trained(asked, specs, root, workers, told)
+            found = _trained(asked, specs, root, told, workers=workers, executor=executor, address=address)
         folder.save_trials([row.to_dict() for row in found.rows])
         folder.save_file("trials.csv", found.trial_table().csv().encode())
         folder.save_file("study.html", found.display().render("html"))
@@ -93,16 +97,16 @@ def _trained(
     asked: Study,
     specs: Sequence[tuple[Trial, RunSpec]],
     root: Path,
-    workers: int | None,
     told: Callable[..., None] | None,
+    **where: Any,
 ) -> Studied:
     errors: dict[str, str] = {}
-    outcomes = run_all([spec for _, spec in specs], root, probes=probe_folder(), workers=workers)
-    for done, outcome in enumerate(outcomes, 1):
-        if outcome.result is None:
-            errors[outcome.spec.id] = outcome.error
-        if told is not None:
-            told(done, len(specs), outcome)
+    with closing(run_all([spec for _, spec in specs], root, probes=probe_folder(), **where)) as outcomes:
+        for done, outcome in enumerate(outcomes, 1):
+            if outcome.result is None:
+                errors[outcome.spec.id] = outcome.error
+            if told is not None:
+                told(done, len(specs), outcome)
     return Studied(asked, root, specs, errors)
 
 

@@ -17,9 +17,10 @@ from pellucid.spec import DataSpec, Recipe
 from pellucid.spec.network import ForeignModule
 from pellucid.spec.run import RunSpec
 from pellucid.storage.run_folder import RunFolder
-from pellucid.training import many
-from pellucid.training.many import Outcome, run_all
-from pellucid.training.run import run
+from pellucid.training.executors import local
+from pellucid.training.executors.task import Outcome, Task, told
+from pellucid.training.many import run_all
+from pellucid.training.run import goes_on, run
 
 DATA = DataSpec(name="digits")
 
@@ -48,7 +49,7 @@ def test_two_processes_give_the_bits_of_one(tmp_path: Path) -> None:
 def test_what_is_done_is_told_and_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = list(run_all([spec(), spec(), replace(spec(), threads=None)], tmp_path, probes=tmp_path, workers=1))
     assert len(first) == 1, "specs of one id are one run, and one thread is what no number of threads means"
-    monkeypatch.setattr(many, "_until_broken", lambda *_: pytest.fail("a process was asked for a finished run"))
+    monkeypatch.setattr(local, "_until_broken", lambda *_: pytest.fail("a process was asked for a finished run"))
     assert list(run_all([spec()], tmp_path, probes=tmp_path)) == first
 
 
@@ -63,19 +64,19 @@ def test_failures_are_outcomes_and_the_others_go_on(tmp_path: Path) -> None:
     assert again[diverges.id].result is None and "learning rate" in again[diverges.id].error
 
 
-def _fatal(asked: dict[str, Any], root: Path, probes: Path) -> Outcome:
+def _fatal(task: Task, root: Path, probes: Path) -> Outcome:
     """In a worker: one seed ends its process every time, another only the first time."""
-    marker = root / "once"
-    if asked["seed"] == 1 or (asked["seed"] == 2 and not marker.exists()):
+    marker, seed = root / "once", task.spec.seed
+    if seed == 1 or (seed == 2 and not marker.exists()):
         marker.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return many._told(RunSpec.from_dict(asked), {"status": "finished"})
+    return told(task.spec, {"status": "finished"})
 
 
 def test_killed_processes_are_replaced_and_a_run_that_kills_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(many, "_run_one", _fatal)
+    monkeypatch.setattr(local, "run_task", _fatal)
     monkeypatch.syspath_prepend(Path(__file__).parents[3])  # the other process finds `_fatal` by its module's name
     specs = [spec(seed) for seed in (2, 0, 3, 4)]
     found = {one.spec.seed: one for one in run_all(specs, tmp_path, probes=tmp_path, workers=1)}
@@ -88,3 +89,51 @@ def test_a_module_is_refused(tmp_path: Path) -> None:
     foreign = replace(spec(), network=ForeignModule("Net", "0"))
     with pytest.raises(UsageError, match="Net: expected a network of the catalogue"):
         list(run_all([foreign], tmp_path, probes=tmp_path))
+
+
+def test_where_to_train_is_asked_for_by_a_name_that_exists(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"unknown executor 'rai'\. Did you mean ray"):
+        list(run_all([spec()], tmp_path, probes=tmp_path, executor="rai"))
+    with pytest.raises(UsageError, match="Add --executor ray"):
+        list(run_all([spec()], tmp_path, probes=tmp_path, address="10.0.0.1:6379"))
+
+
+@pytest.mark.parametrize("engine", ["pytorch", "scratch"])
+def test_a_run_that_goes_on_from_one_of_fewer_epochs_has_the_bits_of_one_begun_anew(
+    tmp_path: Path, engine: str
+) -> None:
+    def asked(epochs: int) -> RunSpec:
+        one = spec(momentum=0.9, optimizer="sgd", schedule="step", step_size=2)
+        return replace(one, engine=engine, recipe=replace(one.recipe, epochs=epochs))
+
+    short, long = asked(2), asked(4)
+    for _ in run(short, load(DATA), tmp_path / "parts", probes=tmp_path):
+        pass
+    records = list(run(long, load(DATA), tmp_path / "parts", probes=tmp_path, earlier=short.id))
+    assert [record.epoch for record in records] == [3, 4]
+    for _ in run(long, load(DATA), tmp_path / "whole", probes=tmp_path):
+        pass
+    for name in ("metrics.jsonl", "best.safetensors", "last.safetensors", "predictions.safetensors"):
+        parts, whole = ((tmp_path / root / long.id / name).read_bytes() for root in ("parts", "whole"))
+        assert parts == whole, name
+    events = RunFolder.open(tmp_path / "parts", long.id).events()
+    assert [one["event"] for one in events] == ["continued", "resumed", "finished"]
+    assert events[0]["earlier"] == short.id
+
+
+def test_a_run_whose_rates_depend_on_all_epochs_begins_anew(tmp_path: Path) -> None:
+    def asked(epochs: int, schedule: str) -> RunSpec:
+        one = spec(schedule=schedule)
+        return replace(one, recipe=replace(one.recipe, epochs=epochs))
+
+    for schedule in ("constant", "step", "plateau"):
+        assert goes_on(asked(3, schedule), asked(1, schedule))
+    for schedule in ("cosine", "one_cycle"):
+        assert not goes_on(asked(3, schedule), asked(1, schedule))
+    assert not goes_on(asked(1, "constant"), asked(3, "constant"))
+    assert not goes_on(asked(3, "constant"), replace(asked(1, "constant"), seed=1))
+    for _ in run(asked(1, "cosine"), load(DATA), tmp_path, probes=tmp_path):
+        pass
+    earlier = asked(1, "cosine").id
+    records = list(run(asked(2, "cosine"), load(DATA), tmp_path, probes=tmp_path, earlier=earlier))
+    assert [record.epoch for record in records] == [1, 2]

@@ -1,0 +1,88 @@
+"""search."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from pellucid.cli.options import with_spec_options
+from pellucid.cli.study import Address, TensorBoard, Where, Workers
+from pellucid.cli.train import Json, Runs
+
+
+def add_to(app: typer.Typer) -> None:
+    """The command of this file."""
+    app.command()(with_spec_options(search))
+
+
+def search(
+    network: Annotated[str, typer.Argument(help="A network (pellucid networks list) or a TOML file of one.")],
+    data: Annotated[str, typer.Argument(help="A data set (pellucid data list) or a folder of images.")],
+    *,
+    over: Annotated[
+        list[str],
+        typer.Option(help="NAME=log:LOW:HIGH, linear:..., int:... or NAME=VALUE,VALUE...; may be repeated."),
+    ],
+    trials: Annotated[int, typer.Option(help="Points.")] = 20,
+    method: Annotated[str, typer.Option(help="random, halving or optuna.")] = "random",
+    seeds: Annotated[int, typer.Option(help="Seeds of each point; their mean is its score.")] = 1,
+    eta: Annotated[int, typer.Option(help="Halving: one of so many points is promoted.")] = 3,
+    least_epochs: Annotated[int, typer.Option(help="Halving: epochs of the lowest rung, at least.")] = 1,
+    at_once: Annotated[int, typer.Option(help="Optuna: points proposed before it is told how they did.")] = 4,
+    name: Annotated[str | None, typer.Option(help="What it is called [NETWORK-DATA, its ranges, METHOD].")] = None,
+    workers: Workers = None,
+    executor: Where = "local",
+    address: Address = None,
+    update: Annotated[bool, typer.Option("--update", help="Go on although the search has changed.")] = False,
+    tensorboard: TensorBoard = False,
+    runs: Runs = None,
+    json: Json = False,
+    **options: Any,
+) -> None:
+    """The best values of a few options, chosen on validation images; the best one's test score is told once."""
+    from pellucid.cli.study_watcher import watched
+    from pellucid.cli.terminal import emit, emit_json, say
+    from pellucid.storage.tensorboard import check_installed
+    from pellucid.verbs import search as verb
+    from pellucid.verbs.hparams import search_events
+
+    if tensorboard:
+        check_installed()
+    first = options.pop("seed", None) or 0
+    base = {key: value for key, value in options.items() if value is not None}
+    words = [text.partition("=")[0] for text in over]
+    asked = verb.made_search(
+        name or "-".join([network.partition(".")[0], data, *words, method]).lower().replace("_", "-"),
+        {"network": network, "data": data, **base},
+        over=over,
+        trials=trials,
+        method=method,
+        seeds=range(first, first + seeds),
+        eta=eta,
+        least_epochs=least_epochs,
+        at_once=at_once,
+    )
+    say(f"search {asked.name}: {trials:,} points, {method}")
+    with watched(runs, quiet=json) as watcher:
+        found = verb.search(
+            asked,
+            runs=runs,
+            workers=workers,
+            executor=executor,
+            address=address,
+            update=update,
+            begun=watcher.begin if watcher else None,
+            told=watcher,
+        )
+    events = search_events(found) if tensorboard else None
+    if json:
+        emit_json(found.to_dict())
+        return
+    emit(found.table().text())
+    emit("")
+    for line in found.verdicts():
+        emit(line)
+    say(f"\npage      {found.root / 'searches' / asked.name / 'search.html'}")
+    if events is not None:
+        say(f"next      tensorboard --logdir {events}")

@@ -1,0 +1,78 @@
+"""Processes of this machine: one a core, one thread each, imports and warm-up paid once, images shared.
+
+Small networks leave most of a second core idle: two processes of one thread each train more of them than one process
+of two threads. The images come from the cache memory-mapped, so that all workers read the same pages.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+
+from pellucid.engines.engine import engine
+from pellucid.errors import InterruptedRunError
+from pellucid.training.executors.task import Outcome, Task, run_task
+
+#: A run whose process ends this often without a word is given up: it would take down every process it is given.
+ATTEMPTS = 2
+
+
+def on_this_machine(
+    tasks: Sequence[Task], root: Path, *, probes: Path, workers: int | None, address: str | None
+) -> Iterator[Outcome]:
+    """An `Executor`; address is not used."""
+    pending = {task.spec.id: task for task in tasks}
+    attempts = dict.fromkeys(pending, 0)
+    count = workers or cores()
+    while pending:
+        for outcome in _until_broken(pending, attempts, root, probes, min(count, len(pending))):
+            del pending[outcome.spec.id]
+            yield outcome
+        for name in [name for name, tries in attempts.items() if tries >= ATTEMPTS and name in pending]:
+            words = (
+                f"its process ended {ATTEMPTS} times without a word: out of memory, or a script without a __main__?"
+            )
+            yield Outcome(pending.pop(name).spec, None, words)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _until_broken(
+    pending: dict[str, Task], attempts: dict[str, int], root: Path, probes: Path, count: int
+) -> Iterator[Outcome]:
+    """Outcomes of the pending runs, until all are done or a process is killed, which ends the others too."""
+    first = next(iter(pending.values())).spec
+    context = get_context("spawn")  # a fork would copy the threads' locks but not the threads
+    with ProcessPoolExecutor(count, mp_context=context, initializer=_warm_up, initargs=(first.engine,)) as pool:
+        waiting = list(pending.values())
+        running: dict[Future[Outcome], Task] = {}
+        try:
+            while waiting or running:
+                while waiting and len(running) < count:  # handed out one by one: a broken pool loses only these
+                    task = waiting.pop(0)
+                    running[pool.submit(run_task, task, root, probes)] = task
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+                    del running[future]
+        except BrokenProcessPool:
+            for task in running.values():
+                attempts[task.spec.id] += 1
+        except KeyboardInterrupt:
+            pool.shutdown(wait=True, cancel_futures=True)  # each worker has had the signal too, and saves its state
+            raise InterruptedRunError(
+                f"stopped with {len(waiting) + len(running)} runs to go; their checkpoints are saved. The same "
+                "command goes on from there."
+            ) from None
+
+
+def _warm_up(name: str) -> None:
+    """Pays for the imports before the first run is timed."""
+    engine(name).environment()

@@ -1,0 +1,122 @@
+"""A Ray cluster (moritz2018): one task a run, one core each, begun again on another node when its own dies.
+
+All nodes must have pellucid and see the folder of runs under one path: what is kept there, not what Ray keeps, says
+how far a run is. A run that is begun again goes on from its last checkpoint to the same bits, so a dead node costs
+minutes and no number. Nothing is sent to anyone: no usage statistics, no dashboard.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pellucid.errors import InterruptedRunError, UsageError
+from pellucid.storage.run_folder import is_locked
+from pellucid.training.executors.task import Outcome, Task, run_task
+
+#: How often a run is begun again after its node or process has died; then it is given up until the next command.
+RETRIES = 3
+#: Seconds for which a run that is begun again waits for the lock of the process that died.
+LOCK_SECONDS = 60.0
+#: Seconds for which Ctrl-C waits for the checkpoints.
+GRACE_SECONDS = 30.0
+#: What the tasks have to know of this process's environment.
+VARIABLES = ("PELLUCID_DATA", "XDG_CACHE_HOME")
+#: Bytes of shared memory that a Ray of our own sets aside; a run's images and results do not pass through it.
+STORE_BYTES = 100 * 2**20
+
+
+def on_ray(
+    tasks: Sequence[Task], root: Path, *, probes: Path, workers: int | None, address: str | None
+) -> Iterator[Outcome]:
+    """An `Executor`. workers: tasks at once, by default as many as the cluster has cores.
+
+    address: of a cluster, by default RAY_ADDRESS; without either a Ray of this machine is started and ended.
+    Raises UsageError where Ray is not installed or no cluster answers.
+    """
+    ray = _ray()
+    variables = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    with _cluster(ray, address or os.environ.get("RAY_ADDRESS"), workers):
+        remote = ray.remote(num_cpus=1, max_retries=RETRIES)(_trained)
+        waiting = list(tasks)
+        running: dict[Any, Task] = {}
+        try:
+            while waiting or running:
+                while waiting and (workers is None or len(running) < workers):
+                    task = waiting.pop(0)
+                    running[remote.remote(task, root.absolute(), probes, variables)] = task
+                done, _ = ray.wait(list(running), num_returns=1)
+                for reference in done:
+                    yield _outcome(ray, reference, running[reference])
+                    del running[reference]
+        except KeyboardInterrupt:
+            raise InterruptedRunError(
+                f"stopped with {len(waiting) + len(running)} runs to go; their checkpoints are saved. The same "
+                "command goes on from there."
+            ) from None
+        finally:
+            for reference in running:
+                ray.cancel(reference)  # Ctrl-C in the worker: the run saves its state
+            if running:
+                ray.wait(list(running), num_returns=len(running), timeout=GRACE_SECONDS)
+
+
+def _ray() -> Any:
+    # read when ray is imported: no statistics, no cluster begun by a call after the end, no warning in every process
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+    except ImportError:
+        raise UsageError(
+            'executor ray: expected the package ray, found none. Install it with: pip install "pellucid[ray]"'
+        ) from None
+    return ray
+
+
+@contextmanager
+def _cluster(ray: Any, address: str | None, workers: int | None) -> Iterator[None]:
+    """Connected to the cluster at `address`, or to a Ray of our own; a connection that was there before is kept."""
+    if ray.is_initialized():
+        yield
+        return
+    quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
+    own = {"num_cpus": workers, "object_store_memory": STORE_BYTES, "_node_ip_address": "127.0.0.1"}
+    try:
+        ray.init(address=address or "local", **quiet, **({} if address else own))
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise UsageError(
+            f"executor ray: expected a Ray cluster at {address or 'this machine'}, found none ({error}). Start one "
+            "with: ray start --head, or leave out --address and RAY_ADDRESS for one of this machine alone."
+        ) from None
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _trained(task: Task, root: Path, probes: Path, variables: dict[str, str]) -> Outcome:
+    """On a node of the cluster."""
+    for name, value in variables.items():
+        os.environ.setdefault(name, value)
+    # a process whose node has died lets go of the run only when it notices
+    end = time.monotonic() + LOCK_SECONDS
+    while is_locked(root / task.spec.id) and time.monotonic() < end:
+        time.sleep(0.2)
+    return run_task(task, root, probes)
+
+
+def _outcome(ray: Any, reference: Any, task: Task) -> Outcome:
+    try:
+        found: Outcome = ray.get(reference)
+    except ray.exceptions.RayTaskError:
+        raise  # a mistake of ours, with its traceback
+    except ray.exceptions.RayError as error:
+        reason = str(error).strip().partition("\n")[0]
+        return Outcome(task.spec, None, f"its process or node died {RETRIES + 1} times: {reason}")
+    return found

@@ -1,0 +1,70 @@
+"""A run as it is handed to another process, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from pellucid.datasets._load import load
+from pellucid.errors import PellucidError
+from pellucid.images import Splits
+from pellucid.spec.data import DataSpec
+from pellucid.spec.run import RunSpec
+from pellucid.storage.run_folder import RunFolder
+from pellucid.training.run import run
+
+
+@dataclass(frozen=True)
+class Task:
+    """A run to be trained. earlier: the run of fewer epochs that it goes on from, if it can."""
+
+    spec: RunSpec
+    earlier: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run: its result as the run folder keeps it, or None and the reason."""
+
+    spec: RunSpec
+    result: dict[str, Any] | None
+    error: str = ""
+
+
+class Executor(Protocol):
+    """Trains tasks in their folders under `root`, elsewhere; yields an outcome for each, in any order.
+
+    A run whose process dies is begun again a few times, from its last checkpoint; then it is an outcome with the
+    reason. Errors of ours are outcomes too; others are ours to mend, and are raised.
+
+    Raises InterruptedRunError after Ctrl-C, when the runs have saved their state.
+    """
+
+    def __call__(
+        self, tasks: Sequence[Task], root: Path, *, probes: Path, workers: int | None, address: str | None
+    ) -> Iterator[Outcome]: ...
+
+
+def run_task(task: Task, root: Path, probes: Path) -> Outcome:
+    """In the other process: one run to its end."""
+    try:
+        for _ in run(task.spec, _images(task.spec.data), root, probes=probes, earlier=task.earlier):
+            pass
+    except PellucidError as error:
+        return Outcome(task.spec, None, str(error))
+    return told(task.spec, RunFolder.open(root, task.spec.id).result() or {})
+
+
+@lru_cache(maxsize=2)
+def _images(spec: DataSpec) -> Splits:
+    return load(spec)
+
+
+def told(spec: RunSpec, result: dict[str, Any]) -> Outcome:
+    """The outcome of a run that is over."""
+    if result.get("status") == "finished":
+        return Outcome(spec, result)
+    return Outcome(spec, None, str(result.get("reason", "")))

@@ -1,0 +1,122 @@
+"""Which points of a space are trained next, by what is known of those before.
+
+Each method is a generator: it yields a round of points, is sent how they did, and ends. What it yields is a function
+of the search and of those scores alone, so that a search that is begun again asks for the same points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pellucid.errors import UsageError
+from pellucid.spec.search import Search
+from pellucid.spec.space import Dimension, drawn, rounded
+from pellucid.spec.study import Config
+
+#: Draws that give nothing new before the space is taken to hold no more.
+FRUITLESS = 200
+
+
+@dataclass(frozen=True)
+class Point:
+    """A configuration of a search. epochs: for which it is trained; None for what the configuration says."""
+
+    number: int
+    config: Config
+    epochs: int | None = None
+
+
+#: A score is a mean validation accuracy; None where a run failed.
+Scores = Sequence[float | None]
+Proposals = Generator[list[Point], Scores, None]
+
+
+def random_points(asked: Search, epochs: int) -> Proposals:
+    """All of them in one round (bergstra2012), none twice; fewer where the space has no more."""
+    yield _drawn(asked)
+
+
+def halved_points(asked: Search, epochs: int) -> Proposals:
+    """Successive halving (jamieson2016): the best of each rung go on with more epochs."""
+    points = _drawn(asked)
+    for count, each in asked.rungs(epochs):
+        points = [replace(point, epochs=each) for point in points[:count]]
+        scores = yield points
+        ranked = sorted(zip(points, scores, strict=True), key=lambda pair: rank(pair[0].number, pair[1]))
+        points = [point for point, score in ranked if score is not None]
+
+
+def rank(number: int, score: float | None) -> tuple[float, int]:
+    """Sorts the best score first, failures last, and of equals the point that was proposed first."""
+    return (1.0 if score is None else -score), number
+
+
+def proposed_points(asked: Search, epochs: int) -> Proposals:
+    """Optuna's tree-structured Parzen estimator (bergstra2011, akiba2019), a few points at once.
+
+    Points of a round stand for one another as if they had failed to please, so that they differ (constant liar).
+    Raises UsageError where Optuna is not installed.
+    """
+    optuna = _optuna()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    sampler = optuna.samplers.TPESampler(seed=asked.seeds[0], constant_liar=True)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    ranges = {one.name: _distribution(optuna, one) for one in asked.space}
+    for first in range(0, asked.trials, asked.at_once):
+        open_trials = [study.ask(ranges) for _ in range(min(asked.at_once, asked.trials - first))]
+        scores = yield [Point(first + k, _config(asked, one.params)) for k, one in enumerate(open_trials)]
+        for one, score in zip(open_trials, scores, strict=True):
+            if score is None:
+                study.tell(one, state=optuna.trial.TrialState.FAIL)
+            else:
+                study.tell(one, score)
+
+
+PROPOSALS: dict[str, Callable[[Search, int], Proposals]] = {
+    "random": random_points,
+    "halving": halved_points,
+    "optuna": proposed_points,
+}
+
+
+def _drawn(asked: Search) -> list[Point]:
+    found: list[Config] = []
+    index = fruitless = 0
+    while len(found) < asked.trials and fruitless < FRUITLESS:
+        config = drawn(asked.space, asked.seeds[0], index)
+        index += 1
+        fruitless = fruitless + 1 if config in found else 0
+        if not fruitless:
+            found.append(config)
+    return [Point(number, config) for number, config in enumerate(found)]
+
+
+def _optuna() -> Any:
+    try:
+        import optuna
+    except ImportError:
+        raise UsageError(
+            'method optuna: expected the package optuna, found none. Install it with: pip install "pellucid[optuna]"'
+        ) from None
+    return optuna
+
+
+def _distribution(optuna: Any, one: Dimension) -> Any:
+    if one.kind == "choice":
+        return optuna.distributions.CategoricalDistribution(range(len(one.choices)))
+    if one.kind == "int":
+        return optuna.distributions.IntDistribution(int(one.low), int(one.high))
+    return optuna.distributions.FloatDistribution(one.low, one.high, log=one.kind == "log")
+
+
+def _config(asked: Search, params: dict[str, Any]) -> Config:
+    """Optuna's values as ours: choices by number, floats as people write them."""
+    found: Config = {}
+    for one in asked.space:
+        value = params[one.name]
+        found[one.name] = (
+            one.choices[value] if one.kind == "choice" else value if one.kind == "int" else rounded(value)
+        )
+    return found

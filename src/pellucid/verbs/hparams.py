@@ -1,0 +1,32 @@
+"""Studies and searches for TensorBoard's HParams tab."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pellucid.spec.study import label
+from pellucid.storage.run_folder import RunFolder
+from pellucid.storage.tensorboard import Session, write_hparams
+from pellucid.verbs.searched import Searched
+from pellucid.verbs.studied import Studied
+
+
+def study_events(found: Studied) -> Path:
+    """Writes a study's trials below its folder; the folder to point TensorBoard at. Seeds are one session group."""
+    sessions = [
+        Session(RunFolder.open(found.root, row.run), dict(row.trial.config), row.trial.label)
+        for row in found.rows
+        if RunFolder.exists(found.root, row.run)
+    ]
+    return write_hparams(found.root / "studies" / found.study.name / "tensorboard", sessions)
+
+
+def search_events(found: Searched) -> Path:
+    """Writes a search's points, each as it was last trained; nothing of the test images."""
+    sessions = [
+        Session(RunFolder.open(found.root, run), one.config, label(one.config))
+        for one in found.ranking
+        for run in dict.fromkeys(one.runs)
+        if RunFolder.exists(found.root, run)
+    ]
+    return write_hparams(found.root / "searches" / found.asked.name / "tensorboard", sessions, test=False)

@@ -1,0 +1,121 @@
+"""Trials on a Ray cluster: the table of a local study byte by byte, a dead node included."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pellucid.errors import InterruptedRunError, UsageError
+from pellucid.spec.study import Study
+from pellucid.storage.run_folder import RunFolder
+from pellucid.training.executors import ray as on_ray
+from pellucid.verbs.study import made_study, study
+
+ray = pytest.importorskip("ray")
+
+BASE = {"network": "mlp", "data": "digits", "subset": 300, "hidden_size": 24}
+
+
+def asked(epochs: int, seeds: int) -> Study:
+    return made_study("small", {**BASE, "epochs": epochs}, compare=["lr=0.003,0.01,1e12"], seeds=seeds)
+
+
+def table(root: Path) -> bytes:
+    return (root / "studies/small/trials.json").read_bytes()
+
+
+def started(root: Path) -> dict[str, int]:
+    """How often each run was begun or gone on with."""
+    found = {path.parent.name: RunFolder.open(root, path.parent.name).events() for path in root.glob("*/run.json")}
+    return {name: sum(one["event"] in ("started", "resumed") for one in events) for name, events in found.items()}
+
+
+def test_the_table_is_that_of_this_machine_and_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
+    local, cluster = tmp_path / "local", tmp_path / "cluster"
+    study(asked(60, 2), runs=local, workers=2)
+
+    def interrupt(done: int, of: int, outcome: Any) -> None:
+        if done == 1:
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    with pytest.raises(InterruptedRunError, match=r"stopped with [1-5] runs to go"):
+        study(asked(60, 2), runs=cluster, executor="ray", workers=2, told=interrupt)
+    assert not ray.is_initialized() and not (cluster / "studies/small/trials.json").exists()
+    begun = [RunFolder.open(cluster, path.parent.name).events() for path in cluster.glob("*/run.json")]
+    assert begun and {one[-1]["event"] for one in begun} <= {"finished", "diverged", "interrupted"}
+    study(asked(60, 2), runs=cluster, executor="ray", workers=2)
+    assert table(cluster) == table(local)
+    assert set(started(cluster).values()) <= {1, 2}
+
+
+@pytest.fixture
+def nodes() -> Iterator[Any]:
+    """A cluster of two nodes of one core each."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    yield cluster
+    cluster.shutdown()
+
+
+@pytest.mark.long
+def test_a_node_that_is_killed_costs_no_trial_and_no_bit(tmp_path: Path, nodes: Any) -> None:
+    local, cluster = tmp_path / "local", tmp_path / "cluster"
+    study(asked(200, 3), runs=local, workers=2)
+    second = nodes.add_node(num_cpus=1)
+    nodes.wait_for_nodes()
+    killed = threading.Event()
+
+    def kill() -> None:
+        while sum(1 for _ in cluster.glob("*/states/*")) < 3:
+            time.sleep(0.05)
+        nodes.remove_node(second, allow_graceful=False)
+        killed.set()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    found = study(asked(200, 3), runs=cluster, executor="ray", address=nodes.address)
+    killer.join()
+    assert killed.is_set() and table(cluster) == table(local)
+    names = [row["run"] for row in json.loads(table(cluster))]
+    assert len(set(names)) == len(names) == 9 and set(names) == set(started(cluster))
+    assert max(started(cluster).values()) == 2, "no run was on the node that died"
+    assert len(found.failed) == 3
+
+
+def test_ray_that_is_not_there_is_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(UsageError, match=r'pip install "pellucid\[ray\]"'):
+        study(asked(1, 1), runs=tmp_path, executor="ray")
+
+
+def test_a_cluster_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: Any) -> None:
+        raise ConnectionError("no answer")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    with pytest.raises(UsageError, match=r"a Ray cluster at 10.0.0.1:6379, found none \(no answer\).*ray start"):
+        study(asked(1, 1), runs=tmp_path, executor="ray", address="10.0.0.1:6379")
+
+
+def test_what_ray_says_of_a_dead_process_is_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pellucid.training.executors.task import Task
+    from pellucid.verbs.study import specs_of
+
+    task = Task(specs_of(asked(1, 1))[0][1])
+
+    def dies(_: Any) -> None:
+        raise ray.exceptions.WorkerCrashedError
+
+    monkeypatch.setattr(ray, "get", dies)
+    outcome = on_ray._outcome(ray, None, task)
+    assert outcome.result is None and outcome.error.startswith("its process or node died 4 times: The worker died")
