@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -137,3 +139,16 @@ def test_a_run_whose_rates_depend_on_all_epochs_begins_anew(tmp_path: Path) -> N
     earlier = asked(1, "cosine").id
     records = list(run(asked(2, "cosine"), load(DATA), tmp_path, probes=tmp_path, earlier=earlier))
     assert [record.epoch for record in records] == [1, 2]
+
+
+def test_a_script_without_a_guard_is_run_once(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import pellucid as pl\n"
+        "print('once')\n"
+        "base = {'network': 'mlp', 'data': 'digits', 'epochs': 1, 'subset': 100}\n"
+        "asked = pl.made_study('bare', base, compare={'lr': [0.001, 0.01]}, seeds=1)\n"
+        "print(len(pl.study(asked, runs='runs', workers=2).failed))\n"
+    )
+    told = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["once", "0"]

@@ -7,11 +7,14 @@ of two threads. The images come from the cache memory-mapped, so that all worker
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from pellucid.engines.engine import engine
 from pellucid.errors import InterruptedRunError
@@ -33,9 +36,7 @@ def on_this_machine(
             del pending[outcome.spec.id]
             yield outcome
         for name in [name for name, tries in attempts.items() if tries >= ATTEMPTS and name in pending]:
-            words = (
-                f"its process ended {ATTEMPTS} times without a word: out of memory, or a script without a __main__?"
-            )
+            words = f"its process ended {ATTEMPTS} times without a word: out of memory?"
             yield Outcome(pending.pop(name).spec, None, words)
 
 
@@ -49,8 +50,7 @@ def _until_broken(
 ) -> Iterator[Outcome]:
     """Outcomes of the pending runs, until all are done or a process is killed, which ends the others too."""
     first = next(iter(pending.values())).spec
-    context = get_context("spawn")  # a fork would copy the threads' locks but not the threads
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_warm_up, initargs=(first.engine,)) as pool:
+    with ProcessPoolExecutor(count, mp_context=_Spawn(), initializer=_warm_up, initargs=(first.engine,)) as pool:
         waiting = list(pending.values())
         running: dict[Future[Outcome], Task] = {}
         try:
@@ -71,6 +71,29 @@ def _until_broken(
                 f"stopped with {len(waiting) + len(running)} runs to go; their checkpoints are saved. The same "
                 "command goes on from there."
             ) from None
+
+
+class _Process(SpawnProcess):
+    """A new process that knows nothing of the caller's script.
+
+    A spawned process imports the script that it was started from, and runs what stands there unguarded: the study
+    itself, once more. Tasks and their results are ours alone, so that the script is not needed.
+    """
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:  # noqa: N802
+        script = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            return SpawnProcess._Popen(process_obj)
+        finally:
+            sys.modules["__main__"] = script
+
+
+class _Spawn(SpawnContext):
+    """New processes, not forks: a fork would copy the threads' locks but not the threads."""
+
+    Process = _Process
 
 
 def _warm_up(name: str) -> None:
