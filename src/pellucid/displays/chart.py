@@ -7,6 +7,7 @@ from typing import Any
 
 from pellucid.displays.display import Display
 from pellucid.displays.palette import theme
+from pellucid.displays.svg import printable
 
 
 class Chart(Display):
@@ -17,8 +18,11 @@ class Chart(Display):
         """The Altair chart, for further work with it; its data may be empty."""
 
     def spec(self, **colours: str) -> dict[str, Any]:
-        """The chart as a Vega-Lite specification with the project's theme, `colours` of which may be others."""
-        found: dict[str, Any] = self.chart().to_dict()
+        """The chart as a Vega-Lite specification with the project's theme, `colours` of which may be others.
+
+        Control characters in its words are spaces: no SVG can hold them, and drawing them would end the process.
+        """
+        found: dict[str, Any] = _printable(self.chart().to_dict())
         found["config"] = theme(**colours)
         return found
 
@@ -31,6 +35,14 @@ class Chart(Display):
         import vl_convert
 
         return bytes(vl_convert.vegalite_to_png(self.spec(), scale=2))
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {key: _printable(one) for key, one in value.items()}
+    return [_printable(one) for one in value] if isinstance(value, list) else value
 
 
 def inline(rows: list[dict[str, Any]]) -> Any:

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from pellucid.displays import svg
 from pellucid.displays.chart import Chart
+from pellucid.displays.curves import Curves
 from pellucid.displays.display import Display, plain
 from pellucid.displays.image_grid import ImageGrid
 from pellucid.displays.maps import Maps
@@ -28,8 +29,12 @@ from pellucid.displays.palette import INK, PAPER, QUIET
 from pellucid.displays.pixels import Pixels
 from pellucid.displays.table import Table
 
+#: Points that a line has in a page, at most: more than there are pixels for would only be heavy.
+POINTS = 120
 #: The style sheet's names in place of the colours of pictures.
 _VARIABLES = {"ink": "var(--ink)", "quiet": "var(--quiet)", "line": "var(--line)", "paper": "transparent"}
+
+_PATH, _LONG = re.compile(r' d="[^"]*"'), re.compile(r"\d+\.\d{3,}")
 
 
 @cache
@@ -77,10 +82,19 @@ def figure(display: Display) -> str:
 def _chart(chart: Chart) -> str:
     """The specification, and for readers without scripts the drawing."""
     title = html.escape(svg.printable(chart.title)[:200], quote=True)
-    spec = json_script(chart.spec(**_VARIABLES))
-    return (
-        f'<div class="chart" role="figure" aria-label="{title}">{spec}<noscript>{chart.fragment()}</noscript></div>'
-    )
+    shown = chart.thinned(POINTS) if isinstance(chart, Curves) else chart
+    spec = json_script(_rounded(plain(shown.spec(**_VARIABLES))))
+    drawing = _PATH.sub(lambda path: _LONG.sub(lambda one: f"{float(one[0]):.2f}", path[0]), shown.fragment())
+    return f'<div class="chart" role="figure" aria-label="{title}">{spec}<noscript>{drawing}</noscript></div>'
+
+
+def _rounded(value: Any) -> Any:
+    """Numbers to six digits, which no eye tells from more."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in value.items()}
+    return [_rounded(one) for one in value] if isinstance(value, list) else value
 
 
 def _downloads(table: Table) -> str:

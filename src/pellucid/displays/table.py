@@ -15,6 +15,8 @@ from pellucid.displays.display import Display, plain
 from pellucid.displays.palette import INK, LINE, QUIET
 
 _ROW, _CHARACTER, _GAP = 22, 7.3, 24
+#: Characters of a cell in a page, at most.
+_LONGEST = 300
 #: Texts that are numbers for sure: with a sign or a point. Others may be names, such as the classes of digits.
 _NUMBER = re.compile(r"[+-]\d[\d,]*(\.\d+)?|\d[\d,]*\.\d+")
 
@@ -96,7 +98,7 @@ class Table(Display):
 
         def row(cells: Sequence[str], tag: str) -> str:
             parts = (
-                f"<{tag}{' class=number' if r else ''}>{html.escape(cell)}</{tag}>"
+                f"<{tag}{' class=number' if r else ''}>{html.escape(_clipped(cell))}</{tag}>"
                 for cell, r in zip(cells, right, strict=True)
             )
             return f"<tr>{''.join(parts)}</tr>"
@@ -143,6 +145,11 @@ def _is_number(value: Any) -> bool:
     if isinstance(value, str):
         return value.endswith(" %") or value == "-" or _NUMBER.fullmatch(value) is not None
     return isinstance(value, (int, float))
+
+
+def _clipped(words: str) -> str:
+    """No cell of a page is endless; data and CSV hold it whole."""
+    return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1]}…"
 
 
 #: What LaTeX reads as something else than itself.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: The element of the page that holds its data.
 DATA = "pellucid-report"
+#: Bytes beyond which a page is heavy.
+HEAVY = 6_000_000
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Document:
         data = self.data()
         scripts = [vega_bundle(), start_script()]
         allowed = " ".join(f"'sha256-{_digest(one)}'" for one in scripts)
-        return _template().render(
+        page = _template().render(
             document=self,
             created=data["created"],
             version=data["pellucid"],
@@ -70,6 +73,8 @@ class Document:
             drawn=[[figure(display) for display in one.displays] for one in self.sections],
             scripts=scripts,
         )
+        # of a heavy page the drawings for readers without scripts go first: they say nothing that the charts do not
+        return page if len(page) <= HEAVY else re.sub("<noscript>.*?</noscript>", "", page, flags=re.DOTALL)
 
     def markdown(self, folder: str) -> tuple[str, dict[str, bytes]]:
         """The text, and the pictures by the names under which it looks for them in `folder`."""
