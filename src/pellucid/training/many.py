@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +11,27 @@ from pellucid.errors import UsageError, unknown_name
 from pellucid.spec.network import Network
 from pellucid.spec.run import RunSpec
 from pellucid.storage.run_folder import RunFolder
-from pellucid.training.executors.local import cores, on_this_machine
-from pellucid.training.executors.ray import on_ray
+from pellucid.training.executors.local import Processes, cores
+from pellucid.training.executors.ray import Cluster
 from pellucid.training.executors.task import Executor, Outcome, Task, told
 
-__all__ = ["EXECUTORS", "Outcome", "cores", "run_all"]
+__all__ = ["EXECUTORS", "Executor", "Outcome", "cores", "opened", "run_all"]
 
-EXECUTORS: dict[str, Executor] = {"local": on_this_machine, "ray": on_ray}
+EXECUTORS = ("local", "ray")
+
+
+def opened(name: str = "local", *, workers: int | None = None, address: str | None = None) -> Executor:
+    """One of `EXECUTORS`, to be closed. workers: runs at once, by default one for each core. address: of the cluster.
+
+    Raises UsageError for another name, or for an address that nobody asks for.
+    """
+    if name not in EXECUTORS:
+        raise unknown_name("executor", name, EXECUTORS)
+    if name == "ray":
+        return Cluster(workers, address)
+    if address is not None:
+        raise UsageError(f"address: expected none with executor local, found {address!r}. Add --executor ray.")
+    return Processes(workers)
 
 
 def run_all(
@@ -25,24 +40,19 @@ def run_all(
     *,
     probes: Path,
     workers: int | None = None,
-    executor: str = "local",
-    address: str | None = None,
+    executor: Executor | None = None,
     earlier: Mapping[str, str] | None = None,
 ) -> Generator[Outcome, None, None]:
     """Trains every spec in its folder under `root`; yields outcomes as they come, finished runs first.
 
-    workers: runs at once, by default one for each core. executor: one of `EXECUTORS`; address: of its cluster. A
-    spec that does not say how many threads it wants gets one. A run that fails, diverges, or whose process is killed
-    is an outcome with the reason; the others go on. What is finished is not trained again, what was interrupted goes
-    on from its last checkpoint. Two specs of one id are one run. earlier: by id, the run of fewer epochs that a run
+    executor: an `opened` one; by default one of this machine with so many workers, closed at the end. A spec that
+    does not say how many threads it wants gets one. A run that fails, diverges, or whose process is killed is an
+    outcome with the reason; the others go on. What is finished is not trained again, what was interrupted goes on
+    from its last checkpoint. Two specs of one id are one run. earlier: by id, the run of fewer epochs that a run
     goes on from, where the schedule allows it.
 
     Raises UsageError for specs of networks that no other process can build, InterruptedRunError after Ctrl-C.
     """
-    if executor not in EXECUTORS:
-        raise unknown_name("executor", executor, EXECUTORS)
-    if address is not None and executor == "local":
-        raise UsageError(f"address: expected none with executor local, found {address!r}. Add --executor ray.")
     pending: dict[str, Task] = {}
     for spec in specs:
         if not isinstance(spec.network, Network):
@@ -56,5 +66,10 @@ def run_all(
         result = RunFolder.open(root, name).result() if RunFolder.exists(root, name) else None
         if result is not None:
             yield told(pending.pop(name).spec, result)
-    if pending:
-        yield from EXECUTORS[executor](list(pending.values()), root, probes=probes, workers=workers, address=address)
+    if not pending:
+        return
+    if executor is not None:
+        yield from executor.run(list(pending.values()), root, probes=probes)
+    else:
+        with closing(opened(workers=workers)) as own:
+            yield from own.run(list(pending.values()), root, probes=probes)

@@ -18,7 +18,7 @@ from pellucid.spec.study import Trial, differences
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.runs_root import runs_root
 from pellucid.storage.search_folder import SearchFolder
-from pellucid.training.many import Outcome, run_all
+from pellucid.training.many import Executor, Outcome, opened, run_all
 from pellucid.training.proposals import PROPOSALS, Point
 from pellucid.training.run import goes_on
 from pellucid.verbs.searched import Searched, Tried
@@ -83,10 +83,9 @@ def search(
     before = folder.open()
     if before is not None and not update:
         _same(asked, before, plain)
-    where = {"workers": workers, "executor": executor, "address": address}
-    with folder.lock():
+    with folder.lock(), closing(opened(executor, workers=workers, address=address)) as crew:
         folder.save(plain)
-        rounds = _Rounds(asked, root, first, where, begun, told)
+        rounds = _Rounds(asked, root, first, crew, begun, told)
         proposals = PROPOSALS[asked.method](asked, first.recipe.epochs)
         scores: list[float | None] | None = None
         while (points := _next(proposals, scores)) is not None:
@@ -114,7 +113,7 @@ class _Rounds:
     asked: Search
     root: Path
     first: RunSpec
-    where: dict[str, Any]
+    crew: Executor
     begun: Callable[[list[tuple[Trial, RunSpec]]], None] | None
     told: Callable[[int, int, Outcome], None] | None
 
@@ -141,7 +140,9 @@ class _Rounds:
             trials = {point.number: tuple(point.config.items()) for point in points}
             self.begun([(Trial(trials[number], seed), spec) for (number, seed), spec in specs.items()])
         errors: dict[str, str] = {}
-        outcomes = run_all(list(specs.values()), self.root, probes=probe_folder(), earlier=earlier, **self.where)
+        outcomes = run_all(
+            list(specs.values()), self.root, probes=probe_folder(), earlier=earlier, executor=self.crew
+        )
         with closing(outcomes):
             for outcome in outcomes:
                 self.done += 1

@@ -22,6 +22,9 @@ from pellucid.spec.study import Config, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.training.proposals import Point, rank
 
+#: Points whose curves are drawn for successive halving.
+FURTHEST = 7
+
 
 @dataclass(frozen=True)
 class Tried:
@@ -145,10 +148,17 @@ class Searched:
         """One row a point, the best first: its values, its epochs, its score on validation."""
         names = [one.name for one in self.asked.space]
         rows = [
-            (one.number, *(_shown(one.config[name]) for name in names), one.epochs, _percent(one.score), one.reason)
+            (
+                one.number,
+                *(_shown(one.config[name]) for name in names),
+                one.epochs,
+                _percent(one.score),
+                *((one.reason,) if self.failed else ()),
+            )
             for one in self.ranking
         ]
-        return Table(("point", *names, "epochs", "validation", "reason"), rows, title="Points, the best first")
+        columns = ("point", *names, "epochs", "validation", *(("reason",) if self.failed else ()))
+        return Table(columns, rows, title="Points, the best first")
 
     def rung_table(self) -> Table:
         """Of successive halving: points, epochs and the best score of each rung."""
@@ -188,12 +198,24 @@ class Searched:
         return Page(shown, title=f"Search {self.asked.name}: {self.asked.method}, {len(self.ranking)} points")
 
     def progress(self) -> Curves:
-        """The best score so far, in the order in which points were proposed."""
+        """The best score so far, in the order in which points were proposed; by epoch for successive halving."""
+        if self.asked.method == "halving":
+            return self._by_epoch()
         scores = [one.score or 0.0 for one in self.tried]
         best = np.maximum.accumulate(scores).tolist() if scores else []
         at = list(range(1, len(scores) + 1))
         series = [Series("best so far", at, best)] if scores else []
         return Curves(series, "point", "validation accuracy", title="The best so far", percent=True)
+
+    def _by_epoch(self) -> Curves:
+        """Of the points that came furthest, validation accuracy by epoch in their first seed."""
+        series = []
+        for one in self.ranking[:FURTHEST]:
+            if RunFolder.exists(self.root, one.runs[0]):
+                lines = RunFolder.open(self.root, one.runs[0]).metrics()
+                values = [line["validation_accuracy"] for line in lines]
+                series.append(Series(f"point {one.number}", [line["epoch"] for line in lines], values))
+        return Curves(series, "epoch", "validation accuracy", title="The points that came furthest", percent=True)
 
     def along(self, name: str) -> Scatter:
         """Validation accuracy of every point against one of its values, choices told apart."""

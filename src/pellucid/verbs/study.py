@@ -23,7 +23,7 @@ from pellucid.spec.study import MANY, Config, Factor, Study, Trial, differences,
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.runs_root import runs_root
 from pellucid.storage.study_folder import StudyFolder
-from pellucid.training.many import Outcome, cores, run_all
+from pellucid.training.many import Executor, Outcome, cores, opened, run_all
 from pellucid.verbs.options import option_fields, request, resolve
 from pellucid.verbs.studied import Studied
 from pellucid.verbs.train import EXACT, probe_folder
@@ -68,14 +68,14 @@ def study(
                 f"{'; '.join(changed)}. Give it another name, or go on with --update: finished trials are kept."
             )
     specs = specs_of(asked)
-    with folder.lock():
+    with folder.lock(), closing(opened(executor, workers=workers, address=address)) as crew:
         folder.save(plain)
-        found = _trained(asked, specs, root, told, workers=workers, executor=executor, address=address)
+        found = _trained(asked, specs, root, told, crew)
         while until_clear and len(asked.seeds) < MOST_SEEDS and not is_clear(found):
             asked = replace(asked, seeds=(*asked.seeds, max(asked.seeds) + 1))
             specs = specs_of(asked)
             folder.save(asked.to_dict())
-            found = _trained(asked, specs, root, told, workers=workers, executor=executor, address=address)
+            found = _trained(asked, specs, root, told, crew)
         folder.save_trials([row.to_dict() for row in found.rows])
         folder.save_file("trials.csv", found.trial_table().csv().encode())
         folder.save_file("study.html", found.display().render("html"))
@@ -98,10 +98,10 @@ def _trained(
     specs: Sequence[tuple[Trial, RunSpec]],
     root: Path,
     told: Callable[..., None] | None,
-    **where: Any,
+    crew: Executor,
 ) -> Studied:
     errors: dict[str, str] = {}
-    with closing(run_all([spec for _, spec in specs], root, probes=probe_folder(), **where)) as outcomes:
+    with closing(run_all([spec for _, spec in specs], root, probes=probe_folder(), executor=crew)) as outcomes:
         for done, outcome in enumerate(outcomes, 1):
             if outcome.result is None:
                 errors[outcome.spec.id] = outcome.error

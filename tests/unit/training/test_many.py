@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from pellucid.spec.run import RunSpec
 from pellucid.storage.run_folder import RunFolder
 from pellucid.training.executors import local
 from pellucid.training.executors.task import Outcome, Task, told
-from pellucid.training.many import run_all
+from pellucid.training.many import opened, run_all
 from pellucid.training.run import goes_on, run
 
 DATA = DataSpec(name="digits")
@@ -51,7 +52,9 @@ def test_two_processes_give_the_bits_of_one(tmp_path: Path) -> None:
 def test_what_is_done_is_told_and_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = list(run_all([spec(), spec(), replace(spec(), threads=None)], tmp_path, probes=tmp_path, workers=1))
     assert len(first) == 1, "specs of one id are one run, and one thread is what no number of threads means"
-    monkeypatch.setattr(local, "_until_broken", lambda *_: pytest.fail("a process was asked for a finished run"))
+    monkeypatch.setattr(
+        local.Processes, "run", lambda *_, **__: pytest.fail("a process was asked for a finished run")
+    )
     assert list(run_all([spec()], tmp_path, probes=tmp_path)) == first
 
 
@@ -93,11 +96,24 @@ def test_a_module_is_refused(tmp_path: Path) -> None:
         list(run_all([foreign], tmp_path, probes=tmp_path))
 
 
-def test_where_to_train_is_asked_for_by_a_name_that_exists(tmp_path: Path) -> None:
+def test_where_to_train_is_asked_for_by_a_name_that_exists() -> None:
     with pytest.raises(UsageError, match=r"unknown executor 'rai'\. Did you mean ray"):
-        list(run_all([spec()], tmp_path, probes=tmp_path, executor="rai"))
+        opened("rai")
     with pytest.raises(UsageError, match="Add --executor ray"):
-        list(run_all([spec()], tmp_path, probes=tmp_path, address="10.0.0.1:6379"))
+        opened(address="10.0.0.1:6379")
+
+
+def _where(task: Task, root: Path, probes: Path) -> Outcome:
+    """In a worker: which process it is."""
+    return told(task.spec, {"status": "finished", "process": os.getpid()})
+
+
+def test_processes_stay_for_the_next_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "run_task", _where)
+    monkeypatch.syspath_prepend(Path(__file__).parents[3])
+    with closing(opened(workers=1)) as executor:
+        first, second = (list(run_all([spec(seed)], tmp_path, probes=tmp_path, executor=executor)) for seed in (0, 1))
+    assert [one.result for one in first] == [one.result for one in second]
 
 
 @pytest.mark.parametrize("engine", ["pytorch", "scratch"])

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +58,25 @@ def test_a_search_that_is_stopped_goes_on_to_the_same_bytes_with_other_workers(
     assert table(tmp_path / "parts") == table(root) and parts.verdicts() == whole.verdicts()
     for name, result in begun.items():
         assert (tmp_path / "parts" / name / "result.json").read_bytes() == result, "trained again"
+
+
+def test_a_search_that_is_killed_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    words = ["mlp", "digits", "--over", "lr=log:1e-3:1e-1", "--trials", "9", "--method", "halving", "--epochs", "90"]
+    whole, killed = (
+        [sys.executable, "-m", "pellucid", "search", *words, "--name", "small", "--runs", str(tmp_path / name)]
+        for name in ("whole", "killed")
+    )
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run(whole, check=True, **quiet)  # type: ignore[call-overload]
+    for finished in (4, 10):  # in the first rung, and in the second
+        with subprocess.Popen(killed, start_new_session=True, **quiet) as one:  # type: ignore[call-overload]
+            while len(list((tmp_path / "killed").glob("*/result.json"))) < finished:
+                assert one.poll() is None, "it was over before it was killed"
+                time.sleep(0.02)
+            os.killpg(one.pid, signal.SIGKILL)
+    subprocess.run(killed, check=True, **quiet)  # type: ignore[call-overload]
+    assert table(tmp_path / "killed") == table(tmp_path / "whole")
+    assert len(json.loads(table(tmp_path / "whole"))) == 9 + 3 + 1
 
 
 def test_promoted_points_go_on_from_their_checkpoints_and_the_epochs_are_counted(halved: Searched) -> None:

@@ -17,45 +17,47 @@ from types import ModuleType
 from typing import Any
 
 from pellucid.engines.engine import engine
-from pellucid.errors import InterruptedRunError
-from pellucid.training.executors.task import Outcome, Task, run_task
+from pellucid.training.executors.task import Outcome, Task, run_task, stopped
 
 #: A run whose process ends this often without a word is given up: it would take down every process it is given.
 ATTEMPTS = 2
 
 
-def on_this_machine(
-    tasks: Sequence[Task], root: Path, *, probes: Path, workers: int | None, address: str | None
-) -> Iterator[Outcome]:
-    """An `Executor`; address is not used."""
-    pending = {task.spec.id: task for task in tasks}
-    attempts = dict.fromkeys(pending, 0)
-    count = workers or cores()
-    while pending:
-        for outcome in _until_broken(pending, attempts, root, probes, min(count, len(pending))):
-            del pending[outcome.spec.id]
-            yield outcome
-        for name in [name for name, tries in attempts.items() if tries >= ATTEMPTS and name in pending]:
-            words = f"its process ended {ATTEMPTS} times without a word: out of memory?"
-            yield Outcome(pending.pop(name).spec, None, words)
+class Processes:
+    """An `Executor` of `workers` processes, by default one for each core; they begin with the first tasks."""
 
+    def __init__(self, workers: int | None = None) -> None:
+        self._count = workers or cores()
+        self._pool: ProcessPoolExecutor | None = None
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    def run(self, tasks: Sequence[Task], root: Path, *, probes: Path) -> Iterator[Outcome]:
+        """See `Executor`."""
+        pending = {task.spec.id: task for task in tasks}
+        attempts = dict.fromkeys(pending, 0)
+        while pending:
+            for outcome in self._until_broken(pending, attempts, root, probes):
+                del pending[outcome.spec.id]
+                yield outcome
+            for name in [name for name, tries in attempts.items() if tries >= ATTEMPTS and name in pending]:
+                words = f"its process ended {ATTEMPTS} times without a word: out of memory?"
+                yield Outcome(pending.pop(name).spec, None, words)
 
+    def close(self) -> None:
+        """Ends the processes, after the runs that they are at."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
 
-def _until_broken(
-    pending: dict[str, Task], attempts: dict[str, int], root: Path, probes: Path, count: int
-) -> Iterator[Outcome]:
-    """Outcomes of the pending runs, until all are done or a process is killed, which ends the others too."""
-    first = next(iter(pending.values())).spec
-    with ProcessPoolExecutor(count, mp_context=_Spawn(), initializer=_warm_up, initargs=(first.engine,)) as pool:
+    def _until_broken(
+        self, pending: dict[str, Task], attempts: dict[str, int], root: Path, probes: Path
+    ) -> Iterator[Outcome]:
+        """Outcomes of the pending runs, until all are done or a process is killed, which ends the others too."""
         waiting = list(pending.values())
         running: dict[Future[Outcome], Task] = {}
+        pool = self._opened(waiting[0].spec.engine)
         try:
             while waiting or running:
-                while waiting and len(running) < count:  # handed out one by one: a broken pool loses only these
+                while waiting and len(running) < self._count:  # one by one: a broken pool loses only these
                     task = waiting.pop(0)
                     running[pool.submit(run_task, task, root, probes)] = task
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -63,14 +65,24 @@ def _until_broken(
                     yield future.result()
                     del running[future]
         except BrokenProcessPool:
+            self.close()
             for task in running.values():
                 attempts[task.spec.id] += 1
         except KeyboardInterrupt:
-            pool.shutdown(wait=True, cancel_futures=True)  # each worker has had the signal too, and saves its state
-            raise InterruptedRunError(
-                f"stopped with {len(waiting) + len(running)} runs to go; their checkpoints are saved. The same "
-                "command goes on from there."
-            ) from None
+            self.close()  # each worker has had the signal too, and saves its state
+            raise stopped(len(waiting) + len(running)) from None
+
+    def _opened(self, engine: str) -> ProcessPoolExecutor:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                self._count, mp_context=_Spawn(), initializer=_warm_up, initargs=(engine,)
+            )
+        return self._pool
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Process(SpawnProcess):

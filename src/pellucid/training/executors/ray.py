@@ -10,13 +10,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pellucid.errors import InterruptedRunError, UsageError
+from pellucid.errors import UsageError
 from pellucid.storage.run_folder import is_locked
-from pellucid.training.executors.task import Outcome, Task, run_task
+from pellucid.training.executors.task import Outcome, Task, run_task, stopped
 
 #: How often a run is begun again after its node or process has died; then it is given up until the next command.
 RETRIES = 3
@@ -30,23 +29,28 @@ VARIABLES = ("PELLUCID_DATA", "XDG_CACHE_HOME")
 STORE_BYTES = 100 * 2**20
 
 
-def on_ray(
-    tasks: Sequence[Task], root: Path, *, probes: Path, workers: int | None, address: str | None
-) -> Iterator[Outcome]:
-    """An `Executor`. workers: tasks at once, by default as many as the cluster has cores.
+class Cluster:
+    """An `Executor` of `workers` tasks at once, by default as many as the cluster has cores.
 
-    address: of a cluster, by default RAY_ADDRESS; without either a Ray of this machine is started and ended.
-    Raises UsageError where Ray is not installed or no cluster answers.
+    address: of a cluster, by default RAY_ADDRESS; without either a Ray of this machine is started and ended. A
+    connection that was there before is used and kept. `run` raises UsageError where Ray is not installed or no
+    cluster answers.
     """
-    ray = _ray()
-    variables = {name: os.environ[name] for name in VARIABLES if name in os.environ}
-    with _cluster(ray, address or os.environ.get("RAY_ADDRESS"), workers):
+
+    def __init__(self, workers: int | None = None, address: str | None = None) -> None:
+        self._workers, self._address = workers, address or os.environ.get("RAY_ADDRESS")
+        self._ours = False
+
+    def run(self, tasks: Sequence[Task], root: Path, *, probes: Path) -> Iterator[Outcome]:
+        """See `Executor`."""
+        ray = self._connected()
+        variables = {name: os.environ[name] for name in VARIABLES if name in os.environ}
         remote = ray.remote(num_cpus=1, max_retries=RETRIES)(_trained)
         waiting = list(tasks)
         running: dict[Any, Task] = {}
         try:
             while waiting or running:
-                while waiting and (workers is None or len(running) < workers):
+                while waiting and (self._workers is None or len(running) < self._workers):
                     task = waiting.pop(0)
                     running[remote.remote(task, root.absolute(), probes, variables)] = task
                 done, _ = ray.wait(list(running), num_returns=1)
@@ -54,15 +58,35 @@ def on_ray(
                     yield _outcome(ray, reference, running[reference])
                     del running[reference]
         except KeyboardInterrupt:
-            raise InterruptedRunError(
-                f"stopped with {len(waiting) + len(running)} runs to go; their checkpoints are saved. The same "
-                "command goes on from there."
-            ) from None
+            raise stopped(len(waiting) + len(running)) from None
         finally:
             for reference in running:
                 ray.cancel(reference)  # Ctrl-C in the worker: the run saves its state
             if running:
                 ray.wait(list(running), num_returns=len(running), timeout=GRACE_SECONDS)
+
+    def close(self) -> None:
+        """Ends the connection, if it is ours."""
+        if self._ours:
+            _ray().shutdown()
+            self._ours = False
+
+    def _connected(self) -> Any:
+        ray = _ray()
+        if ray.is_initialized():
+            return ray
+        quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
+        own = {"num_cpus": self._workers, "object_store_memory": STORE_BYTES, "_node_ip_address": "127.0.0.1"}
+        try:
+            ray.init(address=self._address or "local", **quiet, **({} if self._address else own))
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise UsageError(
+                f"executor ray: expected a Ray cluster at {self._address or 'this machine'}, found none ({error}). "
+                "Start one with: ray start --head, or leave out --address and RAY_ADDRESS for one of this machine "
+                "alone."
+            ) from None
+        self._ours = True
+        return ray
 
 
 def _ray() -> Any:
@@ -77,27 +101,6 @@ def _ray() -> Any:
             'executor ray: expected the package ray, found none. Install it with: pip install "pellucid[ray]"'
         ) from None
     return ray
-
-
-@contextmanager
-def _cluster(ray: Any, address: str | None, workers: int | None) -> Iterator[None]:
-    """Connected to the cluster at `address`, or to a Ray of our own; a connection that was there before is kept."""
-    if ray.is_initialized():
-        yield
-        return
-    quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
-    own = {"num_cpus": workers, "object_store_memory": STORE_BYTES, "_node_ip_address": "127.0.0.1"}
-    try:
-        ray.init(address=address or "local", **quiet, **({} if address else own))
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise UsageError(
-            f"executor ray: expected a Ray cluster at {address or 'this machine'}, found none ({error}). Start one "
-            "with: ray start --head, or leave out --address and RAY_ADDRESS for one of this machine alone."
-        ) from None
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def _trained(task: Task, root: Path, probes: Path, variables: dict[str, str]) -> Outcome:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pellucid.datasets._load import load
-from pellucid.errors import PellucidError
+from pellucid.errors import InterruptedRunError, PellucidError
 from pellucid.images import Splits
 from pellucid.spec.data import DataSpec
 from pellucid.spec.run import RunSpec
@@ -35,17 +35,20 @@ class Outcome:
 
 
 class Executor(Protocol):
-    """Trains tasks in their folders under `root`, elsewhere; yields an outcome for each, in any order.
+    """Trains tasks elsewhere; opened once for several rounds of them, since opening takes seconds."""
 
-    A run whose process dies is begun again a few times, from its last checkpoint; then it is an outcome with the
-    reason. Errors of ours are outcomes too; others are ours to mend, and are raised.
+    def run(self, tasks: Sequence[Task], root: Path, *, probes: Path) -> Iterator[Outcome]:
+        """Trains tasks in their folders under `root`; yields an outcome for each, in any order.
 
-    Raises InterruptedRunError after Ctrl-C, when the runs have saved their state.
-    """
+        A run whose process dies is begun again a few times, from its last checkpoint; then it is an outcome with the
+        reason. Errors of ours are outcomes too; others are ours to mend, and are raised.
 
-    def __call__(
-        self, tasks: Sequence[Task], root: Path, *, probes: Path, workers: int | None, address: str | None
-    ) -> Iterator[Outcome]: ...
+        Raises InterruptedRunError after Ctrl-C, when the runs have saved their state.
+        """
+        ...
+
+    def close(self) -> None:
+        """Lets go of all processes."""
 
 
 def run_task(task: Task, root: Path, probes: Path) -> Outcome:
@@ -68,3 +71,10 @@ def told(spec: RunSpec, result: dict[str, Any]) -> Outcome:
     if result.get("status") == "finished":
         return Outcome(spec, result)
     return Outcome(spec, None, str(result.get("reason", "")))
+
+
+def stopped(left: int) -> InterruptedRunError:
+    """What Ctrl-C ends with."""
+    return InterruptedRunError(
+        f"stopped with {left} runs to go; their checkpoints are saved. The same command goes on from there."
+    )
