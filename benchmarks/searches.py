@@ -1,6 +1,6 @@
 """What successive halving and Optuna find beside random search, and for how many epochs.
 
-    python benchmarks/searches.py [--seeds 10] [--trials 27] [--epochs 9]
+    python benchmarks/searches.py [--seeds 6] [--trials 27] [--epochs 9]
 
 `mlp` on digits over learning rate, optimizer, batch size and hidden size; one search of each method for each seed.
 Random search and successive halving draw the same points from a seed, so that their difference is what halving gives
@@ -31,7 +31,7 @@ def found(method: str, seed: int, trials: int, epochs: int, runs: str) -> Search
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    for name, default in (("seeds", 10), ("trials", 27), ("epochs", 9)):
+    for name, default in (("seeds", 6), ("trials", 27), ("epochs", 9)):
         parser.add_argument(f"--{name}", type=int, default=default)
     asked = parser.parse_args()
     print(f"{datetime.now(UTC):%Y-%m-%d} {platform.machine()}, {asked.trials} points, {asked.epochs} epochs")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import log
 
 import pytest
-from scipy.stats import kstest
+from scipy.stats import kstest, pearsonr
 
 from pellucid.errors import UsageError
 from pellucid.spec.search import Search
@@ -25,6 +25,7 @@ def test_points_fill_the_ranges_evenly_in_their_own_measure() -> None:
     }
     for name, found in shares.items():
         assert kstest(found, "uniform").pvalue > 0.01, name
+    assert abs(pearsonr(shares["lr"], shares["dropout"]).statistic) < 0.1, "one value says nothing of another"
     for name, expected in {"hidden_size": {3, 4, 5, 6}, "optimizer": {"adam", "sgd", None}}.items():
         counts = [sum(one[name] == value for one in points) for value in expected]
         assert sum(counts) == 2_000 and min(counts) > 0.85 * 2_000 / len(expected), name

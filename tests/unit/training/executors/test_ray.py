@@ -39,7 +39,15 @@ def started(root: Path) -> dict[str, int]:
     return {name: sum(one["event"] in ("started", "resumed") for one in events) for name, events in found.items()}
 
 
-def test_the_table_is_that_of_this_machine_and_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
+def test_the_table_is_that_of_this_machine(tmp_path: Path) -> None:
+    study(asked(2, 1), runs=tmp_path / "local", workers=2)
+    study(asked(2, 1), runs=tmp_path / "cluster", executor="ray", workers=2)
+    assert table(tmp_path / "cluster") == table(tmp_path / "local")
+    assert not ray.is_initialized()
+
+
+@pytest.mark.long
+def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     local, cluster = tmp_path / "local", tmp_path / "cluster"
     study(asked(60, 2), runs=local, workers=2)
 
