@@ -21,6 +21,10 @@ from pellucid.errors import UsageError
 ALPHA = 0.05
 #: Probability with which a real difference should be told, for the number of seeds it takes.
 POWER = 0.8
+#: Numbers of seeds at which a study that adds seeds until it is clear is looked at. Each look has the same share of
+#: alpha, so that all of them together make a false claim with probability alpha at most, whatever ends them
+#: (Bonferroni's spending, lan1983 in docs/bibliography.bib).
+LOOKS = (6, 8, 11, 15, 20, 28, 40)
 #: Arrangements up to which all are tried; beyond, as many at random.
 EXACT = 2**14
 
@@ -153,12 +157,17 @@ def detectable(sd: float, n: int, *, alpha: float = ALPHA, power: float = POWER)
 
 
 def compare(
-    arms: Mapping[str, Sequence[float | None]], *, unit: str = "points", scale: float = 100.0, higher: bool = True
+    arms: Mapping[str, Sequence[float | None]],
+    *,
+    unit: str = "points",
+    scale: float = 100.0,
+    higher: bool = True,
+    alpha: float = ALPHA,
 ) -> list[Pair]:
     """Every two arms, each a value a seed in the same order (None where a run failed: that seed is left out).
 
     unit, scale: of the words, such as points of accuracies. higher: whether more is better. p-values are corrected
-    over all pairs (`holm`).
+    over all pairs (`holm`). alpha: probability of a false claim over all of them.
 
     Raises UsageError where arms have different numbers of seeds.
     """
@@ -175,35 +184,35 @@ def compare(
     p_values = [permutation_p(a, b) if len(a) > 1 else 1.0 for _, _, a, b in found]
     corrected = holm(p_values)
     return [
-        _pair(first, second, a - b, p, p_family, len(found), unit, scale, higher)
+        _pair(first, second, a - b, p, p_family, len(found), unit, scale, higher, alpha)
         for (first, second, a, b), p, p_family in zip(found, p_values, corrected, strict=True)
     ]
 
 
 def _pair(
     first: str, second: str, d: NDArray[np.float64], p: float, p_family: float, family: int, unit: str, scale: float,
-    higher: bool,
+    higher: bool, alpha: float,
 ) -> Pair:  # fmt: skip
     n = len(d)
     mean = float(d.mean()) if n else float("nan")
     sd = float(d.std(ddof=1)) if n > 1 else float("nan")
     low, high = interval(d) if n else (float("nan"), float("nan"))
     effect = mean / sd if n > 1 and sd > 0 else float("nan")
-    needed = seeds_needed(effect, alpha=ALPHA / family) if n > 1 else None
+    needed = seeds_needed(effect, alpha=alpha / family) if n > 1 else None
     more = None if needed is None else max(0, needed - n)
 
     def told(value: float) -> str:
         return f"{abs(scale * value):.3g} {unit}"
 
-    reachable = family * reachable_p(n) <= ALPHA
-    if p_family <= ALPHA and (low > 0 or high < 0):
+    reachable = family * reachable_p(n) <= alpha
+    if p_family <= alpha and (low > 0 or high < 0):
         good = (mean > 0) == higher
         verdict = "better" if good else "worse"
         near, far = sorted((low, high), key=abs)
         words = f"{first} is {verdict} than {second} by {told(mean)} ({told(near)} to {told(far)})"
     elif not reachable or n < 3:
         verdict = "too few seeds"
-        enough = next(k for k in range(1, 100) if family * reachable_p(n + k) <= ALPHA)
+        enough = next(k for k in range(1, 100) if family * reachable_p(n + k) <= alpha)
         could = f"; that many would tell a difference of {told(detectable(sd, n + enough))}" if sd > 0 else ""
         words = f"too few seeds to say: {enough} more needed for {first} and {second}{could}"
         more = max(more or 0, enough)
@@ -290,30 +299,6 @@ def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> dict[str, An
         "high": min(1.0, difference + half),
         "p": p,
     }
-
-
-def always_valid_p(differences: Sequence[float]) -> float:
-    """A p-value that stays valid however often one looks and whenever one stops: for adding seeds until it is clear.
-
-        e_n = (1 + r V)^(-1/2) exp(r S^2 / (2 (1 + r V))),  S, V: sums of d and d^2 from the second seed on
-
-    is a supermartingale where the differences d are symmetric around zero, since E exp(l d - l^2 d^2 / 2) <= 1 for
-    every l, mixed here over l ~ N(0, r); r = 1 / d_1^2 is known before the others. p = 1 / the largest e so far
-    (Ville).
-
-    Source: delapena2004 in docs/bibliography.bib.
-    """
-    found, best = np.asarray(differences, np.float64), 1.0
-    first = next((k for k, value in enumerate(found) if value), None)
-    if first is None:
-        return 1.0
-    r, total, square = 1 / found[first] ** 2, 0.0, 0.0
-    for value in found[first + 1 :]:
-        total += float(value)
-        square += float(value) ** 2
-        log = r * total**2 / (2 * (1 + r * square)) - 0.5 * np.log1p(r * square)
-        best = max(best, float(np.exp(min(log, 700.0))))
-    return 1 / best
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,8 @@ class Study:
     factors: all combinations of their levels. listed: configurations one by one, in place of factors. seeds: each
     configuration is trained in each. metric: what is compared, of the test images. reported: what a report says,
     configuration by configuration. claims: sentences to be tested. figures: of a report. other_images: what a report
-    tests beyond the test images themselves.
+    tests beyond the test images themselves. until_clear: seeds are added at planned looks, each with its share of
+    alpha.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Study:
     claims: tuple[Claim, ...] = ()
     figures: tuple[Figure, ...] = ()
     other_images: tuple[OtherImages, ...] = ()
+    until_clear: bool = False
 
     def __post_init__(self) -> None:
         if self.factors and self.listed:
@@ -165,6 +167,7 @@ class Study:
             "listed": [dict(one) for one in self.listed],
             "seeds": list(self.seeds),
             "metric": self.metric,
+            **({"until_clear": True} if self.until_clear else {}),
         }
 
 

@@ -15,7 +15,17 @@ from pellucid.displays.display import plain
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
 from pellucid.errors import StorageError
-from pellucid.evaluation.comparison import ALPHA, Crossed, Pair, Summary, compare, crossed, reachable_p, summary
+from pellucid.evaluation.comparison import (
+    ALPHA,
+    LOOKS,
+    Crossed,
+    Pair,
+    Summary,
+    compare,
+    crossed,
+    reachable_p,
+    summary,
+)
 from pellucid.spec.run import RunSpec
 from pellucid.spec.study import Claim, Config, Study, Trial, label
 from pellucid.storage.run_folder import RunFolder
@@ -125,7 +135,12 @@ class Studied:
         higher = self.study.metric.endswith("accuracy")
         unit, scale = _unit(self.study.metric)
         arms = {arm: self.values(config) for arm, config in self.chosen.items() if arm in self.summaries}
-        return compare(arms, unit=unit, scale=scale, higher=higher)
+        return compare(arms, unit=unit, scale=scale, higher=higher, alpha=self.alpha)
+
+    @property
+    def alpha(self) -> float:
+        """Probability of a false claim: all of it, or one look's share where seeds are added until it is clear."""
+        return ALPHA / len(LOOKS) if self.study.until_clear else ALPHA
 
     def answers(self, config: Config) -> tuple[NDArray[np.bool_], NDArray[np.int64]] | None:
         """Which test images each run of a configuration gets right, seeds x images, and the images' labels.
@@ -181,7 +196,7 @@ class Studied:
             found.append(f"{pair.words}{f' [{across.words}]' if across is not None else ''}")
         if together:
             seeds, pairs = len(self.study.seeds), len(self.pairs)
-            more = next(k for k in range(1, 100) if pairs * reachable_p(seeds + k) <= ALPHA)
+            more = next(k for k in range(1, 100) if pairs * reachable_p(seeds + k) <= self.alpha)
             found.append(
                 f"too few seeds to say anything of {len(few):,} of the {pairs:,} pairs: {more} more needed, or fewer "
                 "configurations, since every pair counts in the correction"

@@ -17,7 +17,7 @@ from pellucid import catalog
 from pellucid.datasets._load import load
 from pellucid.engines.engine import engine
 from pellucid.errors import UsageError, unknown_name
-from pellucid.evaluation.comparison import ALPHA, always_valid_p
+from pellucid.evaluation.comparison import LOOKS
 from pellucid.spec.run import RunSpec
 from pellucid.spec.study import MANY, Config, Factor, Study, Trial, differences, factor_from_text, label
 from pellucid.storage.run_folder import RunFolder
@@ -28,8 +28,6 @@ from pellucid.verbs.options import option_fields, request, resolve
 from pellucid.verbs.studied import Studied
 from pellucid.verbs.train import EXACT, probe_folder
 
-#: Seeds beyond which `until_clear` gives up.
-MOST_SEEDS = 40
 #: Options that change how well a training goes, not how long.
 RATES = ("lr", "epochs", "momentum", "weight_decay", "l2", "schedule", "label_smoothing", "seed")
 
@@ -49,13 +47,17 @@ def study(
 
     Unless the study says otherwise every trial runs on one thread in float32 on the processor, so that it has the
     same bits whatever runs beside it. workers: processes, by default one a core. update: go on although the study is
-    another than the one begun under this name. until_clear: adds seeds one by one until two arms differ by a test
-    that may be looked at every time, or there are 40. executor: local, or ray for a cluster at address. told: called
-    after each trial.
+    another than the one begun under this name. until_clear: adds seeds until two arms differ, looking after 6, 8, 11,
+    15, 20, 28 and 40 seeds, each look with its share of alpha. executor: local, or ray for a cluster at address.
+    told: called after each trial.
 
     Raises UsageError for factors and values that do not exist, before anything is trained; StorageError where another
     process is at this study.
     """
+    if until_clear:
+        asked = replace(asked, until_clear=True)
+        if len(asked.seeds) not in LOOKS:
+            asked = _next_look(asked) or asked
     root = runs_root(runs)
     folder = StudyFolder(root, asked.name)
     before = folder.open()
@@ -71,9 +73,11 @@ def study(
     with folder.lock(), closing(opened(executor, workers=workers, address=address)) as crew:
         folder.save(plain)
         found = _trained(asked, specs, root, told, crew)
-        while until_clear and len(asked.seeds) < MOST_SEEDS and not is_clear(found):
-            asked = replace(asked, seeds=(*asked.seeds, max(asked.seeds) + 1))
-            specs = specs_of(asked)
+        while until_clear and not any(pair.verdict in ("better", "worse") for pair in found.pairs):
+            more = _next_look(asked)
+            if more is None:
+                break
+            asked, specs = more, specs_of(more)
             folder.save(asked.to_dict())
             found = _trained(asked, specs, root, told, crew)
         folder.save_trials([row.to_dict() for row in found.rows])
@@ -82,15 +86,13 @@ def study(
     return found
 
 
-def is_clear(found: Studied) -> bool:
-    """Whether some pair differs, by a p-value that holds however often one looks (Bonferroni over the pairs)."""
-    pairs = found.pairs
-    for pair in pairs:
-        sides = (found.values(found.chosen[name]) for name in (pair.first, pair.second))
-        known = [a - b for a, b in zip(*sides, strict=True) if a is not None and b is not None]
-        if always_valid_p(known) * len(pairs) <= ALPHA:
-            return True
-    return False
+def _next_look(asked: Study) -> Study | None:
+    """The study with the seeds of the next look; None after the last."""
+    count = next((look for look in LOOKS if look > len(asked.seeds)), None)
+    if count is None:
+        return None
+    added = range(max(asked.seeds) + 1, max(asked.seeds) + 1 + count - len(asked.seeds))
+    return replace(asked, seeds=(*asked.seeds, *added))
 
 
 def _trained(
@@ -277,6 +279,7 @@ def load_study(name: str, *, runs: str | Path | None = None) -> Studied:
         seeds=kept["seeds"],
         metric=kept["metric"],
     )
+    asked = replace(asked, until_clear=bool(kept.get("until_clear")))
     return Studied(_with_reported(asked), root, specs_of(asked), {})
 
 

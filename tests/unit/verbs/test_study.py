@@ -14,6 +14,7 @@ import pytest
 
 from pellucid.cli import run as command
 from pellucid.errors import StorageError, UsageError
+from pellucid.evaluation.comparison import ALPHA, LOOKS
 from pellucid.spec.study import Factor, Study, differences, factor_from_text
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.study_folder import StudyFolder
@@ -181,8 +182,12 @@ def test_arms_that_were_tested_on_other_images_are_compared_by_their_means_alone
 def test_seeds_are_added_until_it_is_clear(tmp_path: Path) -> None:
     asked = made_study("clear", {**BASE, "epochs": 1}, compare=["lr=0.00001,0.01"], seeds=2)
     found = study(asked, runs=tmp_path, until_clear=True)
-    assert 4 <= len(found.study.seeds) < 40
-    assert found.pairs[0].verdict in ("better", "worse")
+    assert len(found.study.seeds) in LOOKS[:3]
+    assert found.pairs[0].verdict in ("better", "worse") and found.pairs[0].p_family <= ALPHA / len(LOOKS)
+    again = load_study("clear", runs=tmp_path)
+    assert again.study.until_clear and again.pairs == found.pairs
+    with pytest.raises(UsageError, match=r"found another: until_clear: true was, null is"):
+        study(found.study.__class__(**{**vars(found.study), "until_clear": False}), runs=tmp_path)
 
 
 @pytest.mark.parametrize(
