@@ -55,7 +55,7 @@ def start_script() -> str:
 def json_script(data: Any, **attributes: str) -> str:
     """`data` as JSON in a ``<script>`` that no browser runs and no text in it can end; NaN is null."""
     text = json.dumps(plain(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for mark in "<>&\u2028\u2029":
+    for mark in "<>&\N{LINE SEPARATOR}\N{PARAGRAPH SEPARATOR}":
         text = text.replace(mark, f"\\u{ord(mark):04x}")
     words = "".join(f' {key}="{html.escape(value)}"' for key, value in attributes.items())
     return f'<script type="application/json"{words}>{text}</script>'
