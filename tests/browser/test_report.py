@@ -110,7 +110,7 @@ def test_charts_follow_the_page_into_the_dark(scheme: Any, address: str, watched
     )
     title = page.locator(".chart svg.marks .role-title-text text").first
     assert title.evaluate("one => getComputedStyle(one).fill") == ink
-    interval = page.locator("#classes .chart svg.marks .mark-rule line").first
+    interval = page.locator("#classes .chart svg.marks .mark-rule.role-mark line").first
     assert interval.evaluate("one => getComputedStyle(one).stroke") == ink
     dark = sum(map(int, ground.removeprefix("rgb(").removesuffix(")").split(","))) < 200
     assert dark == (scheme == "dark")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import cached_property
 from typing import Any
 
 from pellucid.displays.display import Display
 from pellucid.displays.palette import theme
 from pellucid.displays.svg import printable
+
+#: Characters of a name in a chart, at most.
+_LONGEST = 200
 
 
 class Chart(Display):
@@ -20,10 +24,15 @@ class Chart(Display):
     def spec(self, **colours: str) -> dict[str, Any]:
         """The chart as a Vega-Lite specification with the project's theme, `colours` of which may be others.
 
-        Control characters in its words are spaces: no SVG can hold them, and drawing them would end the process.
+        Control characters in its words are spaces: no SVG can hold them, and drawing them would end the process. Of
+        endless words the middle is left out: measuring them takes minutes.
         """
+        return {**self._whole, "config": theme(**colours)}
+
+    @cached_property
+    def _whole(self) -> dict[str, Any]:
+        """Without a theme; made once, since Altair checks each part against its schema."""
         found: dict[str, Any] = _printable(self.chart().to_dict())
-        found["config"] = theme(**colours)
         return found
 
     def svg(self) -> str:
@@ -39,9 +48,9 @@ class Chart(Display):
 
 def _printable(value: Any) -> Any:
     if isinstance(value, str):
-        return printable(value)
+        return printable(value if len(value) <= _LONGEST else f"{value[: _LONGEST - 20]}…{value[-19:]}")
     if isinstance(value, dict):
-        return {key: _printable(one) for key, one in value.items()}
+        return {key: one if key == "labelExpr" else _printable(one) for key, one in value.items()}
     return [_printable(one) for one in value] if isinstance(value, list) else value
 
 

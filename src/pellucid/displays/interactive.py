@@ -55,19 +55,22 @@ def start_script() -> str:
 def json_script(data: Any, **attributes: str) -> str:
     """`data` as JSON in a ``<script>`` that no browser runs and no text in it can end; NaN is null."""
     text = json.dumps(plain(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for mark in "<>&\u2028\u2029":
+    for mark in "<>&\N{LINE SEPARATOR}\N{PARAGRAPH SEPARATOR}":
         text = text.replace(mark, f"\\u{ord(mark):04x}")
     words = "".join(f' {key}="{html.escape(value)}"' for key, value in attributes.items())
     return f'<script type="application/json"{words}>{text}</script>'
 
 
-def figure(display: Display) -> str:
-    """The display as HTML for a page with the style sheet, `vega_bundle` and `start_script`."""
+def figure(display: Display, *, drawn: bool = True) -> str:
+    """The display as HTML for a page with the style sheet, `vega_bundle` and `start_script`.
+
+    drawn: charts stand there as drawings too, for readers without scripts and at a tenth of a second each.
+    """
     match display:
         case Chart():
-            return _chart(display)
+            return _chart(display, drawn)
         case Page():
-            return display.arranged(figure)
+            return display.arranged(lambda one: figure(one, drawn=drawn))
         case Table():
             return f'<div class="wide">{display.fragment()}</div>{_downloads(display)}'
         case Matrix():
@@ -79,13 +82,16 @@ def figure(display: Display) -> str:
     return display.fragment()
 
 
-def _chart(chart: Chart) -> str:
-    """The specification, and for readers without scripts the drawing."""
+def _chart(chart: Chart, drawn: bool) -> str:
+    """The specification, and where wanted the drawing."""
     title = html.escape(svg.printable(chart.title)[:200], quote=True)
     shown = chart.thinned(POINTS) if isinstance(chart, Curves) else chart
     spec = json_script(_rounded(plain(shown.spec(**_VARIABLES))))
-    drawing = _PATH.sub(lambda path: _LONG.sub(lambda one: f"{float(one[0]):.2f}", path[0]), shown.fragment())
-    return f'<div class="chart" role="figure" aria-label="{title}">{spec}<noscript>{drawing}</noscript></div>'
+    drawing = ""
+    if drawn:
+        short = _PATH.sub(lambda path: _LONG.sub(lambda one: f"{float(one[0]):.2f}", path[0]), shown.fragment())
+        drawing = f"<noscript>{short}</noscript>"
+    return f'<div class="chart" role="figure" aria-label="{title}">{spec}{drawing}</div>'
 
 
 def _rounded(value: Any) -> Any:

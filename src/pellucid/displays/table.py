@@ -52,10 +52,14 @@ class Table(Display):
         return "\n".join([*([self.title] if self.title else []), *head, *map(line, cells)])
 
     def markdown(self) -> str:
-        """For a Markdown document."""
+        """For a Markdown document; no cell is taken for HTML."""
 
         def line(cells: Sequence[str]) -> str:
-            return "| " + " | ".join(svg.printable(cell).replace("|", "\\|") for cell in cells) + " |"
+            return (
+                "| "
+                + " | ".join(svg.printable(cell).replace("|", "\\|").replace("<", "&lt;") for cell in cells)
+                + " |"
+            )
 
         rule = line(["---:" if right else "---" for right in self._numeric()])
         return "\n".join([line(self.columns), rule, *map(line, self._cells())])

@@ -58,8 +58,11 @@ class Document:
             ],
         }
 
-    def html(self) -> str:
-        """One page. It asks for nothing, and its policy forbids it to; scripts run by their hashes alone."""
+    def html(self, *, drawn: bool = True) -> str:
+        """One page. It asks for nothing, and its policy forbids it to; scripts run by their hashes alone.
+
+        drawn: with drawings of its charts for readers without scripts, unless that makes it heavy.
+        """
         data = self.data()
         scripts = [vega_bundle(), start_script()]
         allowed = " ".join(f"'sha256-{_digest(one)}'" for one in scripts)
@@ -70,7 +73,7 @@ class Document:
             style=design() + _file("report.css"),
             policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}",
             data=json_script(data, id=DATA),
-            drawn=[[figure(display) for display in one.displays] for one in self.sections],
+            drawn=[[figure(display, drawn=drawn) for display in one.displays] for one in self.sections],
             scripts=scripts,
         )
         # of a heavy page the drawings for readers without scripts go first: they say nothing that the charts do not

@@ -63,7 +63,7 @@ def verify(
     root = runs_root(runs)
     _present(data["kind"], subjects, root)
     document = report(subjects, runs=root, told=told)
-    anew = Page(document.html())
+    anew = Page(document.html(drawn=False))
     reasons = [
         f"{row[0]} ({row[1]})" for one in document.sections if one.key == "missing" for row in one.tables()[0].rows
     ]

@@ -5,18 +5,29 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pellucid.errors import DataError, StorageError, UsageError
+from pellucid.report import run_sections
 from pellucid.report.build import of_run, report
 from pellucid.report.verify import Verified, verify
 from pellucid.storage import sealed
 from pellucid.verbs.run import Run
 from pellucid.verbs.study import Studied
 from pellucid.verbs.train import train
+
+
+@pytest.fixture(scope="module", autouse=True)
+def light() -> Iterator[None]:
+    """Without the sections that take long and are compared as `statistics` is."""
+    slow = ("weights", "maps", "atlas", "shifts")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_sections, "SECTIONS", {k: v for k, v in run_sections.SECTIONS.items() if k not in slow})
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +46,7 @@ def changed(page: str, old: str, new: str, tmp_path: Path, run: Run, *, after: s
 def test_a_report_as_it_was_written_agrees(page: str, run: Run, tmp_path: Path) -> None:
     found = changed(page, "", "", tmp_path, run)
     assert (list(found.differences), list(found.unchecked)) == ([], [])
-    assert found.checked >= 12 and found.values > 400
+    assert found.checked >= 10 and found.values > 400
 
 
 def test_a_number_changed_in_a_table_is_found(page: str, run: Run, tmp_path: Path) -> None:
