@@ -25,9 +25,9 @@ class Page(Display):
         return {"title": self.title, "displays": [display.to_dict() for display in self.displays]}
 
     def fragment(self) -> str:
-        column = f"minmax(min(100%, max(20rem, {90 // self.columns}%)), 1fr)"  # narrow screens: one a row
-        style = f"display:grid; gap:1rem; grid-template-columns:repeat(auto-fit, {column})"
-        return f'<div style="{style}">{"".join(f"<div>{one.fragment()}</div>" for one in self.displays)}</div>'
+        beside = ("", " two", " more")[min(self.columns, 3) - 1]
+        inner = "".join(f"<div>{one.fragment()}</div>" for one in self.displays)
+        return f'<div class="pellucid-beside{beside}">{inner}</div>'
 
     def _placed(self, sizes: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], int, int]:
         """Left and top of each display, and the whole's width and height."""
