@@ -78,14 +78,14 @@ class Bars(Chart):
         ]
         if self.low:
             layers.append(
-                base.mark_rule(color="#1b1b1f").encode(
+                base.mark_rule(style="interval").encode(
                     x=alt.X("low:Q", title=self.value_title, scale=scale), x2="high:Q"
                 )
             )
         if self.notes:
             end = "high:Q" if self.low else "value:Q"
             layers.append(
-                base.mark_text(align="left", dx=6, fontSize=10, color="#5c5c66").encode(
+                base.mark_text(style="note", align="left", dx=6).encode(
                     x=alt.X(end, scale=scale, title=self.value_title), text="note:N"
                 )
             )

@@ -16,10 +16,10 @@ class Chart(Display):
     def chart(self) -> Any:
         """The Altair chart, for further work with it; its data may be empty."""
 
-    def spec(self) -> dict[str, Any]:
-        """The chart as a Vega-Lite specification with the project's theme."""
+    def spec(self, **colours: str) -> dict[str, Any]:
+        """The chart as a Vega-Lite specification with the project's theme, `colours` of which may be others."""
         found: dict[str, Any] = self.chart().to_dict()
-        found["config"] = theme()
+        found["config"] = theme(**colours)
         return found
 
     def svg(self) -> str:
@@ -47,7 +47,7 @@ def nothing(title: str) -> Any:
     words = f"{title}: no data to show" if title else "no data to show"
     return (
         alt.Chart(inline([{"words": words}]))
-        .mark_text(fontSize=12, color="#5c5c66")
+        .mark_text(style="note", fontSize=12)
         .encode(text="words:N")
         .properties(width=320, height=40)
     )

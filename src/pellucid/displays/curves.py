@@ -99,10 +99,10 @@ class Curves(Chart):
             )
         if self.mark is not None:
             rule = alt.Chart(inline([{"x": self.mark[0], "label": self.mark[1]}]))
-            layers.append(rule.mark_rule(strokeDash=[2, 3], color="#5c5c66").encode(x="x:Q"))
+            layers.append(rule.mark_rule(style="guide", strokeDash=[2, 3]).encode(x="x:Q"))
             layers.append(
-                rule.mark_text(
-                    align="left", dx=4, y=self.height - 8 if self.percent else 8, fontSize=10, color="#5c5c66"
-                ).encode(x="x:Q", text="label:N")
+                rule.mark_text(style="note", align="left", dx=4, y=self.height - 8 if self.percent else 8).encode(
+                    x="x:Q", text="label:N"
+                )
             )
         return alt.layer(*layers).properties(width=self.width, height=self.height, title=self.title)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.displays.chart import Chart, inline, nothing
 from pellucid.displays.display import plain
-from pellucid.displays.palette import CATEGORIES, QUIET
+from pellucid.displays.palette import CATEGORIES
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,5 @@ class Histograms(Chart):
         bars = base.transform_filter("datum.place == 0").mark_rect(opacity=0.7, stroke=None)
         lines = base.transform_filter("datum.place > 0").mark_line(interpolate="step-after", strokeWidth=1.5)
         layered = [bars.encode(x2="high:Q", y2=alt.datum(0)), *([lines] if len(panel.histograms) > 1 else [])]
-        title = alt.Title(
-            panel.title, subtitle=list(panel.notes), frame="group", fontSize=12, subtitleColor=QUIET, offset=6
-        )
+        title = alt.Title(panel.title, subtitle=list(panel.notes), frame="group", fontSize=12, offset=6)
         return alt.layer(*layered).properties(width=self.width, height=self.height, title=title)

@@ -107,7 +107,7 @@ class ImageGrid(Display):
                 pen.rectangle((x - edge, y - edge, x + width + edge - 1, y + height + edge - 1), fill=_MARKS[mark][0])
             picture.paste(tile, (x, y))
             if self.captions:
-                pen.text((x, y + height + scale * 4), _fitting(self._caption(k), font, room), INK, font)
+                pen.text((x, y + height + scale * 4), _fitting(self.caption(k), font, room), INK, font)
         _, _, _, cell, _, top = self._layout()
         for k, name in enumerate(self.row_names):
             pen.text(
@@ -136,13 +136,14 @@ class ImageGrid(Display):
             place = {"x": x, "y": y, "width": wide, "height": high}
             parts.append(svg.element("image", image_rendering="pixelated", href=data, **place))
             if self.captions:
-                words = _fitting(self._caption(k), _font(11), cell_width - 4)
+                words = _fitting(self.caption(k), _font(11), cell_width - 4)
                 parts.append(svg.text(words, x=x, y=y + high + 13, fill=INK))
         for k, name in enumerate(self.row_names):
             parts.append(svg.text(name, x=_MARGIN, y=top + k * cell_height + high // 2 + 4, font_size=12, fill=INK))
         return svg.document(width, height, "".join(parts))
 
-    def _caption(self, k: int) -> str:
+    def caption(self, k: int) -> str:
+        """What stands below an image: its mark and its caption, on one line."""
         mark = self.marks[k] if self.marks else None
         return svg.printable(f"{_MARKS[mark][1]} {self.captions[k]}" if mark else self.captions[k])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +25,12 @@ class Page(Display):
         return {"title": self.title, "displays": [display.to_dict() for display in self.displays]}
 
     def fragment(self) -> str:
+        return self.arranged(lambda one: one.fragment())
+
+    def arranged(self, draw: Callable[[Display], str]) -> str:
+        """The displays beside each other as `draw` writes each in HTML; one a row on narrow screens."""
         beside = ("", " two", " more")[min(self.columns, 3) - 1]
-        inner = "".join(f"<div>{one.fragment()}</div>" for one in self.displays)
+        inner = "".join(f"<div>{draw(one)}</div>" for one in self.displays)
         return f'<div class="pellucid-beside{beside}">{inner}</div>'
 
     def _placed(self, sizes: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], int, int]:

@@ -17,25 +17,37 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 INK, QUIET, LINE, PAPER = "#1b1b1f", "#5c5c66", "#dcdce2", "#ffffff"
 
 
-def theme() -> dict[str, Any]:
-    """The configuration of every Vega-Lite chart."""
+def theme(*, ink: str = INK, quiet: str = QUIET, line: str = LINE, paper: str = PAPER) -> dict[str, Any]:
+    """The configuration of every Vega-Lite chart. Marks of the styles "note" and "interval" follow it too."""
     return {
-        "background": PAPER,
+        "background": paper,
         "font": FONT,
         "view": {"stroke": None},
-        "title": {"anchor": "start", "fontSize": 14, "fontWeight": 600, "color": INK, "offset": 12},
+        "title": {
+            "anchor": "start",
+            "fontSize": 14,
+            "fontWeight": 600,
+            "color": ink,
+            "subtitleColor": quiet,
+            "offset": 12,
+        },
+        "style": {
+            "note": {"fill": quiet, "fontSize": 10},
+            "guide": {"stroke": quiet},
+            "interval": {"stroke": ink},
+        },
         "axis": {
-            "labelColor": QUIET,
-            "titleColor": INK,
+            "labelColor": quiet,
+            "titleColor": ink,
             "titleFontWeight": 500,
             "labelFontSize": 11,
             "titleFontSize": 12,
-            "gridColor": LINE,
-            "domainColor": QUIET,
-            "tickColor": QUIET,
+            "gridColor": line,
+            "domainColor": quiet,
+            "tickColor": quiet,
             "labelLimit": 140,
         },
-        "legend": {"labelColor": INK, "titleColor": INK, "labelFontSize": 11, "titleFontSize": 11, "labelLimit": 180},
+        "legend": {"labelColor": ink, "titleColor": ink, "labelFontSize": 11, "titleFontSize": 11, "labelLimit": 180},
         "range": {"category": list(CATEGORIES)},
         "line": {"strokeWidth": 2},
     }

@@ -63,6 +63,31 @@ class Table(Display):
         writer.writerows(self.rows)
         return out.getvalue()
 
+    def latex(self) -> str:
+        """For a paper: a booktabs table, its title the caption; needs ``\\usepackage{booktabs}``.
+
+        >>> print(Table(("a_b", "n"), [("x & y", 1)]).latex())
+        \\begin{tabular}{lr}
+        \\toprule
+        a\\_b & n \\\\
+        \\midrule
+        x \\& y & 1 \\\\
+        \\bottomrule
+        \\end{tabular}
+        """
+
+        def line(cells: Sequence[str]) -> str:
+            return " & ".join(map(_tex, cells)) + r" \\"
+
+        columns = "".join("r" if right else "l" for right in self._numeric())
+        body = [line(self.columns), r"\midrule"] if any(self.columns) else []
+        body += map(line, self._cells())
+        inner = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *body, r"\bottomrule", r"\end{tabular}"]
+        if not self.title:
+            return "\n".join(inner)
+        whole = [r"\begin{table}", r"\centering", rf"\caption{{{_tex(self.title)}}}", *inner, r"\end{table}"]
+        return "\n".join(whole)
+
     def fragment(self) -> str:
         right = self._numeric()
 
@@ -113,6 +138,18 @@ def _is_number(value: Any) -> bool:
     if isinstance(value, bool):
         return False
     return isinstance(value, (int, float)) or (isinstance(value, str) and value.endswith(" %")) or value == "-"
+
+
+#: What LaTeX reads as something else than itself.
+_TEX = {
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+}  # fmt: skip
+
+
+def _tex(words: str) -> str:
+    return "".join(_TEX.get(sign, sign) for sign in svg.printable(words))
 
 
 def _text(value: Any) -> str:

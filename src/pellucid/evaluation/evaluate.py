@@ -32,6 +32,14 @@ class Evaluation:
     support: tuple[int, ...]
     confusion: NDArray[np.int64]
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % of the accuracy over images like these, after Wilson 1927 (wilson1927 in docs/bibliography.bib)."""
+        from scipy.stats import binomtest
+
+        found = binomtest(int(np.trace(self.confusion)), self.images).proportion_ci(method="wilson")
+        return float(found.low), float(found.high)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data; fractions unrounded."""
         return {

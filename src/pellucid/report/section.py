@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pellucid.displays.display import Display
+from pellucid.displays.page import Page
+from pellucid.displays.svg import printable
+from pellucid.displays.table import Table
 
 
 @dataclass(frozen=True)
@@ -16,3 +19,19 @@ class Section:
     title: str
     words: Sequence[str] = ()
     displays: Sequence[Display] = ()
+
+    def tables(self) -> list[Table]:
+        """Every table of it, those inside pages too."""
+        return [one for display in self.displays for one in _tables(display)]
+
+
+def _tables(display: Display) -> list[Table]:
+    if isinstance(display, Table):
+        return [display]
+    return [one for inner in display.displays for one in _tables(inner)] if isinstance(display, Page) else []
+
+
+def named(name: object, most: int = 80) -> str:
+    """A name for a sentence: no control characters, which could turn the text around, and not endless."""
+    text = printable(str(name))
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -58,7 +58,9 @@ class RunIndex:
     def _refreshed(self, where: Path | str) -> list[dict[str, Any]]:
         with closing(sqlite3.connect(where, timeout=2.0)) as database, database:
             database.execute(_TABLE)
-            known = {run_id: (signature, row) for run_id, signature, row in database.execute(f"SELECT * FROM {_NAME}")}
+            known = {
+                run_id: (signature, row) for run_id, signature, row in database.execute(f"SELECT * FROM {_NAME}")
+            }
             rows, changed = [], []
             names = run_ids(self.root)
             for name in names:
