@@ -19,13 +19,23 @@ from starlette.staticfiles import StaticFiles
 
 from pellucid.app import render
 from pellucid.app.library import Library, NoSuchRunError
-from pellucid.app.pages import run, runs, studies, train
+from pellucid.app.pages import events, run, runs, studies, train
 from pellucid.app.safety import LOCAL_HOSTS, Door, Safety
+from pellucid.displays.interactive import start_script, vega_bundle
 from pellucid.displays.palette import design
 from pellucid.errors import DataError, PellucidError, StorageError
 
 #: One module a page, each giving its routes.
-PAGES: Final[tuple[Callable[[], list[Route]], ...]] = (runs.routes, run.routes, studies.routes, train.routes)
+PAGES: Final[tuple[Callable[[], list[Route]], ...]] = (
+    runs.routes,
+    run.routes,
+    studies.routes,
+    train.routes,
+    events.routes,
+)
+
+#: For what is large and the same until the server is started anew.
+_KEPT: Final = {"cache-control": "private, max-age=3600"}
 
 _log = logging.getLogger("pellucid.app")
 
@@ -48,6 +58,7 @@ def application(
             Route("/", _home),
             Route("/static/design.css", _design),
             Route("/static/vega.js", _vega),
+            Route("/static/interactive.js", _interactive),
             Mount("/static", StaticFiles(directory=str(files("pellucid.app").joinpath("static")))),
             *(route for routes in PAGES for route in routes()),
         ],
@@ -68,10 +79,11 @@ def _design(request: Request) -> Response:
 
 
 def _vega(request: Request) -> Response:
-    import vl_convert
+    return PlainTextResponse(vega_bundle(), media_type="text/javascript", headers=_KEPT)
 
-    bundle = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # which its types ask for and it does not
-    return PlainTextResponse(bundle, media_type="text/javascript")
+
+def _interactive(request: Request) -> Response:
+    return PlainTextResponse(start_script(), media_type="text/javascript")
 
 
 def _http_error(request: Request, error: Exception) -> Response:

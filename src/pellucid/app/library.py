@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, TypeVar
@@ -21,6 +23,8 @@ from pellucid.verbs.run import Run
 KEPT: Final = 8
 #: Computations at a time; more of them would only slow each other down.
 AT_ONCE: Final = 2
+#: Seconds for which a list of runs is taken for the present one.
+ROW_SECONDS: Final = 0.5
 
 T = TypeVar("T")
 
@@ -35,14 +39,26 @@ class Library:
     def __init__(self, root: Path, *, kept: int = KEPT) -> None:
         self.root = root
         self._kept = kept
-        self._lock = Lock()
+        self._lock, self._reading = Lock(), Lock()
+        self._rows: list[dict[str, Any]] = []
+        self._read = -inf
         self._open: OrderedDict[str, _Opened] = OrderedDict()
         self._limiter: CapacityLimiter | None = None
 
     def rows(self) -> list[dict[str, Any]]:
-        """One dict a run, newest first; see `RunIndex.rows`."""
-        with self._lock:
-            return RunIndex(self.root).rows()
+        """One dict a run, newest first, at most half a second old; see `RunIndex.rows`. Not to be changed."""
+        with self._reading:
+            if time.monotonic() - self._read > ROW_SECONDS:
+                self._rows, self._read = RunIndex(self.root).rows(), time.monotonic()
+            return self._rows
+
+    def stamp(self) -> int:
+        """A number that changes when the list of runs does."""
+        return hash(tuple((row["id"], row["status"], row.get("epochs")) for row in self.rows()))
+
+    def forget(self) -> None:
+        """Reads the list anew when it is next asked for: something was just changed."""
+        self._read = -inf
 
     def run(self, run_id: str) -> Run:
         """The run of this very id.

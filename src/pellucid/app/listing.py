@@ -1,4 +1,4 @@
-"""Which runs are listed, in which order, under which configuration: the whole state of a list, as its address has it."""
+"""Which runs are listed, in which order, and how: the whole state of a list, as its address has it."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ _SHORT = {"data": "dataset", "test": "test_accuracy", "validation": "validation_
 class Query:
     """What is asked of a list. Everything in an address that is not understood is left out.
 
-    words: of the search; each must be found, or hold where it is a condition such as ``lr<0.01``. chosen: ids of runs,
-    and of configurations as ``c-`` and their digits. opened: configurations whose seeds are listed one by one.
+    words: of the search; each must be found, or hold where it is a condition such as ``lr<0.01``. chosen: ids of
+    runs, and of configurations as ``c-`` and their digits. opened: configurations whose seeds are listed too.
     """
 
     words: str = ""
@@ -205,7 +205,7 @@ class Listed:
 
     @property
     def span(self) -> tuple[float, float]:
-        """The lowest and highest end of the intervals of the test accuracies on this page, to draw them on one axis."""
+        """The lowest and highest end of this page's intervals of test accuracies: one axis for all."""
         ends = [
             value
             for line in self.page
@@ -215,6 +215,11 @@ class Listed:
         ]
         low, high = (max(0.0, min(ends)), min(1.0, max(ends))) if ends else (0.0, 1.0)
         return (low, high) if high - low > 1e-3 else (low - 5e-4, low + 5e-4)
+
+    def place(self, value: float) -> float:
+        """Where a test accuracy lies on that axis, 0 to 100."""
+        low, high = self.span
+        return round(100 * min(1.0, max(0.0, (value - low) / (high - low))), 2)
 
 
 def listed(rows: Sequence[Row], query: Query) -> Listed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 from contextlib import closing
 from dataclasses import MISSING, fields
@@ -22,7 +23,6 @@ from pellucid.spec.data import DataSpec
 from pellucid.spec.recipe import Recipe
 from pellucid.spec.run import RunSpec
 from pellucid.storage.run_folder import RunFolder, is_locked
-from pellucid.storage.runs_root import run_ids
 
 _FILES = ("run.json", "metrics.jsonl", "result.json")
 #: The number goes up when rows change their form; rows of an older form are made anew.
@@ -62,30 +62,36 @@ class RunIndex:
                 run_id: (signature, row) for run_id, signature, row in database.execute(f"SELECT * FROM {_NAME}")
             }
             rows, changed = [], []
-            names = run_ids(self.root)
-            for name in names:
-                signature = _signature(self.root / name)
+            names = set()
+            for name in sorted(os.listdir(self.root)):  # noqa: PTH208  (names alone are wanted)
+                signature = None if name.startswith(".") else _signature(f"{self.root}/{name}")
+                if signature is None:  # no run
+                    continue
+                names.add(name)
                 if name in known and known[name][0] == signature:
                     row = json.loads(known[name][1])
                 else:
                     row = _row(self.root, name)
                     changed.append((name, signature, json.dumps(row)))
-                if is_locked(self.root / name):
+                if row["status"] == "interrupted" and is_locked(self.root / name):
                     row["status"] = "running"
                 rows.append(row)
-            gone = [(name,) for name in known.keys() - set(names)]
+            gone = [(name,) for name in known.keys() - names]
             database.executemany(f"INSERT OR REPLACE INTO {_NAME} VALUES (?, ?, ?)", changed)
             database.executemany(f"DELETE FROM {_NAME} WHERE id = ?", gone)
         return sorted(rows, key=lambda row: (row.get("created") or "", row["id"]), reverse=True)
 
 
-def _signature(folder: Path) -> str:
+def _signature(folder: str) -> str | None:
+    """Times and sizes of the files that a row is made of; None where there is no run. Asked of every run, so quick."""
     parts = []
     for name in _FILES:
         try:
-            found = (folder / name).stat()
+            found = os.stat(f"{folder}/{name}")  # noqa: PTH116  (a Path for each takes longer than the rest)
             parts.append(f"{found.st_mtime_ns}:{found.st_size}")
         except OSError:
+            if name == "run.json":
+                return None
             parts.append("-")
     return " ".join(parts)
 

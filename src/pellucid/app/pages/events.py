@@ -1,0 +1,66 @@
+"""What happens while a page is open, told as it happens (server-sent events)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from pellucid.app.curves import Follower
+from pellucid.app.library import Library
+from pellucid.app.listing import Query
+
+#: Seconds between two looks at the files, and between two at the whole list.
+LOOK_SECONDS: Final = 0.5
+LIST_SECONDS: Final = 2.0
+#: Seconds after which something is said, so that nobody on the way takes the line for dead.
+BREATH_SECONDS: Final = 15.0
+
+
+def routes() -> list[Route]:
+    """One stream for all that a page wants to know: a browser holds few lines open."""
+    return [Route("/events", events)]
+
+
+async def events(request: Request) -> Response:
+    """`run`, `metric`: whose curves are told. `list`: tell that the list of runs has changed.
+
+    Events: `curves`, a JSON list of the series that changed (see `Follower.changes`); `list`, without content.
+    """
+    library: Library = request.app.state.library
+    query = Query.read(request.query_params.multi_items())
+    rows = await anyio.to_thread.run_sync(library.rows)
+    follower = Follower(library, query.chosen_runs(rows), query.metric)
+    stream = _told(library, follower, listing="list" in request.query_params)
+    return StreamingResponse(stream, media_type="text/event-stream")
+
+
+async def _told(library: Library, follower: Follower, *, listing: bool) -> AsyncIterator[str]:
+    yield "retry: 2000\n\n"
+    spoken = looked = asyncio.get_running_loop().time()
+    before = await anyio.to_thread.run_sync(library.stamp) if listing else None
+    while True:
+        now = asyncio.get_running_loop().time()
+        changed = await anyio.to_thread.run_sync(follower.changes)
+        if changed:
+            yield _event("curves", changed)
+            spoken = now
+        if listing and now - looked >= LIST_SECONDS:
+            looked, stamp = now, await anyio.to_thread.run_sync(library.stamp)
+            if stamp != before:
+                before, spoken = stamp, now
+                yield _event("list", None)
+        if now - spoken >= BREATH_SECONDS:
+            spoken = now
+            yield ": here\n\n"
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _event(name: str, content: Any) -> str:
+    return f"event: {name}\ndata: {json.dumps(content, ensure_ascii=True, allow_nan=False)}\n\n"
