@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
+from threading import Thread
 from typing import Final
 
 from starlette.applications import Starlette
@@ -17,9 +17,9 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from pellucid.app import render
 from pellucid.app.library import Library, NoSuchRunError
 from pellucid.app.pages import events, run, runs, studies, train
+from pellucid.app.render import failure
 from pellucid.app.safety import LOCAL_HOSTS, Door, Safety
 from pellucid.displays.interactive import start_script, vega_bundle
 from pellucid.displays.palette import design
@@ -37,8 +37,6 @@ PAGES: Final[tuple[Callable[[], list[Route]], ...]] = (
 #: For what is large and the same until the server is started anew.
 _KEPT: Final = {"cache-control": "private, max-age=3600"}
 
-_log = logging.getLogger("pellucid.app")
-
 
 def application(
     root: Path, *, token: str | None = None, lasting: bool = False, hosts: Collection[str] = LOCAL_HOSTS
@@ -51,6 +49,8 @@ def application(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        # in a thread of its own, so that the first page does not wait for what it does not need
+        Thread(target=app.state.library.warm, daemon=True).start()
         yield
 
     app = Starlette(
@@ -63,7 +63,7 @@ def application(
             *(route for routes in PAGES for route in routes()),
         ],
         middleware=[Middleware(Safety, door=Door(token, lasting=lasting) if token else None, hosts=hosts)],
-        exception_handlers={HTTPException: _http_error, PellucidError: _told_error, 500: _unknown_error},
+        exception_handlers={HTTPException: _http_error, PellucidError: _told_error},
         lifespan=lifespan,
     )
     app.state.library = Library(root)
@@ -89,25 +89,14 @@ def _interactive(request: Request) -> Response:
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        return _failure(request, 404, "There is no such page", "Go back, or begin with the runs.")
-    return _failure(request, error.status_code, "This did not work", str(error.detail))
+        return failure(request, 404, "There is no such page", "Go back, or begin with the runs.")
+    return failure(request, error.status_code, "This did not work", str(error.detail))
 
 
 def _told_error(request: Request, error: Exception) -> Response:
     """What `pellucid.errors` says, as it says it."""
     if isinstance(error, NoSuchRunError):
-        return _failure(request, 404, "This run is not here", str(error))
-    return _failure(
+        return failure(request, 404, "This run is not here", str(error))
+    return failure(
         request, 409 if isinstance(error, (StorageError, DataError)) else 400, "This did not work", str(error)
     )
-
-
-def _unknown_error(request: Request, error: Exception) -> Response:
-    _log.error("%s: %s", request.url.path, error, exc_info=error)
-    words = "This is a mistake in pellucid, not in your input. What is on disk is as it was. Please report it."
-    return _failure(request, 500, "Something broke", f"{words} ({type(error).__name__})")
-
-
-def _failure(request: Request, status: int, title: str, words: str) -> Response:
-    template = "parts/failure.html" if render.wants_part(request) else "failure.html"
-    return render.page(request, template, status=status, title=title, words=words)

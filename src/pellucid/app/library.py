@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from importlib import import_module
 from math import inf
 from pathlib import Path
 from threading import Lock
@@ -25,6 +26,8 @@ KEPT: Final = 8
 AT_ONCE: Final = 2
 #: Seconds for which a list of runs is taken for the present one.
 ROW_SECONDS: Final = 0.5
+#: What pages import when they first need it.
+HEAVY: Final = ("torch", "altair", "vl_convert", "scipy.stats", "scipy.special", "sklearn.metrics", "pydantic")
 
 T = TypeVar("T")
 
@@ -39,7 +42,7 @@ class Library:
     def __init__(self, root: Path, *, kept: int = KEPT) -> None:
         self.root = root
         self._kept = kept
-        self._lock, self._reading = Lock(), Lock()
+        self._lock, self._reading, self._importing = Lock(), Lock(), Lock()
         self._rows: list[dict[str, Any]] = []
         self._read = -inf
         self._open: OrderedDict[str, _Opened] = OrderedDict()
@@ -74,6 +77,12 @@ class Library:
         """
         return self._opened(run_id).model(weights)
 
+    def warm(self) -> None:
+        """Imports what draws and computes, once: two threads that do so at a time may block each other for ever."""
+        with self._importing:
+            for name in HEAVY:
+                import_module(name)
+
     async def compute(self, function: Callable[..., T], *arguments: Any) -> T:
         """`function` in a thread, so that the server goes on answering; no more than two such at a time."""
         if self._limiter is None:
@@ -81,6 +90,7 @@ class Library:
         return await anyio.to_thread.run_sync(function, *arguments, limiter=self._limiter)
 
     def _opened(self, run_id: str) -> _Opened:
+        self.warm()
         manifest = self._manifest(run_id)
         stamp = manifest.stat().st_mtime_ns
         with self._lock:

@@ -19,23 +19,29 @@ NAVIGATION: Final = (("Runs", "/runs"), ("Studies", "/studies"), ("Train", "/tra
 RUN_TABS: Final = (("Report", "/run/{}"),)
 
 
-def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+def page(request: Request, template: str, *, code: int = 200, **values: Any) -> HTMLResponse:
     """A template of `app/templates` with its values. `title` should be among them: it names the browser's tab."""
     text = (
         environment()
         .get_template(template)
         .render(path=request.url.path, navigation=NAVIGATION, run_tabs=RUN_TABS, **values)
     )
-    return HTMLResponse(text, status)
+    return HTMLResponse(text, code)
 
 
-def notice(status: int, title: str, words: str, *, link: tuple[str, str] | None = None) -> HTMLResponse:
+def failure(request: Request, code: int, title: str, words: str) -> HTMLResponse:
+    """A page that says what went wrong; for a script, a piece of a page that does."""
+    template = "parts/failure.html" if wants_part(request) else "failure.html"
+    return page(request, template, code=code, title=title, words=words)
+
+
+def notice(code: int, title: str, words: str, *, link: tuple[str, str] | None = None) -> HTMLResponse:
     """A page of a few words without the way through the app: for whoever is not let in, and for what went wrong.
 
     link: address and words of where to go on.
     """
     text = environment().get_template("notice.html").render(title=title, words=words, link=link)
-    return HTMLResponse(text, status)
+    return HTMLResponse(text, code)
 
 
 def wants_part(request: Request) -> bool:
@@ -58,7 +64,13 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"percent": percent, "duration": duration, "ago": ago, "drawn": drawn}
+    found.filters |= {
+        "enumerated": lambda values: list(enumerate(values)),
+        "percent": percent,
+        "duration": duration,
+        "ago": ago,
+        "drawn": drawn,
+    }
     return found
 
 

@@ -8,6 +8,7 @@ token that `pellucid serve` prints.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Collection, MutableMapping
 from hmac import compare_digest
@@ -16,10 +17,11 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pellucid.app.render import notice
+from pellucid.app.render import failure, notice
 
 #: Bytes of a request's body, at most.
 BODY_LIMIT: Final = 16 * 2**20
@@ -52,6 +54,9 @@ HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
+
+
+_log = logging.getLogger("pellucid.app")
 
 
 class Door:
@@ -94,7 +99,7 @@ class Safety:
         if answer is not None:
             await answer(scope, receive, guarded)
         else:
-            await _limited(self.app, scope, receive, guarded)
+            await _kept_whole(self.app, scope, receive, guarded)
 
     def _answer(self, scope: Scope) -> Response | None:
         """What is said in place of the page; None where the page may answer."""
@@ -188,8 +193,8 @@ class _TooLargeError(Exception):
     """A body longer than it said."""
 
 
-async def _limited(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """`app`, with an end put to a body that says nothing of its length and goes on and on."""
+async def _kept_whole(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """`app`, with an end put to a body that goes on and on, and words in place of an error that nobody foresaw."""
     seen, begun = 0, False
 
     async def counted() -> MutableMapping[str, Any]:
@@ -210,3 +215,9 @@ async def _limited(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> 
     except _TooLargeError:
         if not begun:
             await _too_large()(scope, receive, send)
+    except Exception as error:
+        _log.exception("%s", scope["path"])
+        if not begun:
+            words = "This is a mistake in pellucid, not in your input; what is on disk is as it was. Please report it"
+            told = f"{words} ({type(error).__name__})."
+            await failure(Request(scope), 500, "Something broke", told)(scope, receive, send)

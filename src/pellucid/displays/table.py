@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,18 +89,25 @@ class Table(Display):
         return "\n".join(whole)
 
     def fragment(self) -> str:
+        return self.linked({})
+
+    def linked(self, links: Mapping[tuple[int, int], str]) -> str:
+        """The fragment, with addresses behind the cells of some (row, column)."""
         right = self._numeric()
 
-        def row(cells: Sequence[str], tag: str) -> str:
-            parts = (
-                f"<{tag}{' class=number' if r else ''}>{html.escape(cell)}</{tag}>"
-                for cell, r in zip(cells, right, strict=True)
-            )
+        def row(cells: Sequence[str], tag: str, number: int = -1) -> str:
+            parts = []
+            for column, (cell, r) in enumerate(zip(cells, right, strict=True)):
+                text = html.escape(cell)
+                if (number, column) in links:
+                    text = f'<a href="{html.escape(links[number, column])}">{text}</a>'
+                parts.append(f"<{tag}{' class=number' if r else ''}>{text}</{tag}>")
             return f"<tr>{''.join(parts)}</tr>"
 
         caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
-        body = "".join(row(cells, "td") for cells in self._cells())
-        return f"<table>{caption}<thead>{row(self.columns, 'th')}</thead><tbody>{body}</tbody></table>"
+        head = f"<thead>{row(self.columns, 'th')}</thead>" if any(self.columns) else ""
+        body = "".join(row(cells, "td", k) for k, cells in enumerate(self._cells()))
+        return f"<table>{caption}{head}<tbody>{body}</tbody></table>"
 
     def svg(self) -> str:
         cells, right = [list(self.columns), *self._cells()], self._numeric()

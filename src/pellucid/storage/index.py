@@ -83,7 +83,7 @@ class RunIndex:
 
 
 def _signature(folder: str) -> str | None:
-    """Times and sizes of the files that a row is made of; None where there is no run. Asked of every run, so quick."""
+    """Times and sizes of the files that a row is made of; None where there is no run. Quick: asked of every run."""
     parts = []
     for name in _FILES:
         try:

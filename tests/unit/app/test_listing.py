@@ -34,7 +34,8 @@ def test_an_address_keeps_every_field() -> None:
 
 
 @pytest.mark.parametrize(
-    "pair", [("sort", "__class__"), ("page", "-1"), ("page", "9" * 99), ("metric", "x"), ("status", "<b>"), ("x", "y")]
+    "pair",
+    [("sort", "__class__"), ("page", "-1"), ("page", "9" * 99), ("metric", "x"), ("status", "<b>"), ("x", "y")],
 )
 def test_what_an_address_should_not_say_is_left_out(pair: tuple[str, str]) -> None:
     assert Query.read([pair]) == Query()

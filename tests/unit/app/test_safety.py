@@ -138,3 +138,17 @@ def test_every_answer_forbids_what_it_does_not_need(guest: TestClient, path: str
 def test_no_static_file_lies_outside_of_its_folder(guest: TestClient) -> None:
     for path in ("/static/../application.py", "/static/%2e%2e/application.py", "/static//etc/passwd"):
         assert guest.get(path).status_code == 404
+
+
+def test_an_unforeseen_error_is_told_in_words_under_the_same_rules(
+    guest: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("pellucid.app.library.Library.rows", broken)
+    answer = guest.get("/runs")
+    assert answer.status_code == 500 and "mistake in pellucid" in answer.text and "secret" not in answer.text
+    assert "content-security-policy" in answer.headers
+    part = guest.get("/runs", headers={"sec-fetch-dest": "empty"})
+    assert part.status_code == 500 and part.text.startswith("<p class=")

@@ -33,3 +33,13 @@ document.addEventListener("keydown", (event) => {
     search.select();
   }
 });
+
+// forms whose every choice is shown at once
+for (const form of document.querySelectorAll("form[data-auto]")) {
+  form.addEventListener("change", (event) => {
+    if (event.target.tagName === "SELECT") form.requestSubmit();
+  });
+  form.addEventListener("formdata", (event) => {
+    for (const [name, value] of [...event.formData.entries()]) if (value === "") event.formData.delete(name);
+  });
+}
