@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pellucid.cli import atlas, by_hand, data, look, networks, runs, serve, study, train
+from pellucid.cli import atlas, by_hand, data, look, networks, report, runs, serve, study, train
 
 app = typer.Typer(
     name="pellucid",
@@ -40,6 +40,7 @@ look.add_to(app)
 atlas.add_to(app)
 by_hand.add_to(app)
 study.add_to(app)
+report.add_to(app)
 serve.add_to(app)
 data.add_to(app)
 networks.add_to(app)

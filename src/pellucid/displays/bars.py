@@ -57,7 +57,7 @@ class Bars(Chart):
         order = list(dict.fromkeys(self.categories))
         groups = list(dict.fromkeys(self.groups))
         shown = ".1~%" if self.percent else "~g"
-        axis = alt.Axis(format="~%" if self.percent else "~g", tickCount=6)
+        axis = alt.Axis(format="~%" if self.percent else ",~r", tickCount=6)
         scale = alt.Scale(zero=self.zero)
         y: dict[str, Any] = {"y": alt.Y("category:N", title=self.category_title or None, sort=order)}
         if groups:

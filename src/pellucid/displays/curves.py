@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +66,7 @@ class Curves(Chart):
             "x:Q",
             title=self.x_title,
             scale=alt.Scale(type=kind[self.log_x], nice=False),
-            axis=alt.Axis(format="~r", tickMinStep=1, grid=False),
+            axis=alt.Axis(format="~r", grid=False, **_ticks(rows)),
         )
         y = alt.Y(
             "y:Q",
@@ -106,3 +106,10 @@ class Curves(Chart):
                 )
             )
         return alt.layer(*layers).properties(width=self.width, height=self.height, title=self.title)
+
+
+def _ticks(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Of few whole numbers each has its tick; of others ticks are at least 1 apart."""
+    found = sorted({row["x"] for row in rows if row["x"] is not None})
+    whole = len(found) <= 12 and all(float(at).is_integer() for at in found)
+    return {"values": found} if whole else {"tickMinStep": 1}

@@ -22,6 +22,7 @@ from pellucid.displays.chart import Chart
 from pellucid.displays.display import Display, plain
 from pellucid.displays.image_grid import ImageGrid
 from pellucid.displays.maps import Maps
+from pellucid.displays.matrix import Matrix
 from pellucid.displays.page import Page
 from pellucid.displays.palette import INK, PAPER, QUIET
 from pellucid.displays.pixels import Pixels
@@ -63,7 +64,9 @@ def figure(display: Display) -> str:
         case Page():
             return display.arranged(figure)
         case Table():
-            return _table(display)
+            return f'<div class="wide">{display.fragment()}</div>{_downloads(display)}'
+        case Matrix():
+            return display.fragment() + _downloads(display.table)
         case ImageGrid() if not display.row_names and len(display.images):
             return _tiles(display)
         case ImageGrid() | Maps() | Pixels():
@@ -80,8 +83,8 @@ def _chart(chart: Chart) -> str:
     )
 
 
-def _table(table: Table) -> str:
-    """Scrolled where it is wide; below it what a spreadsheet and a paper take."""
+def _downloads(table: Table) -> str:
+    """What a spreadsheet and a paper take, as links that hold it."""
     name = re.sub(r"\W+", "-", table.title.lower(), flags=re.ASCII).strip("-")[:60] or "table"
     links = " · ".join(
         f'<a download="{name}.{ending}" href="data:{kind};charset=utf-8,{quote(text)}">{word}</a>'
@@ -90,7 +93,7 @@ def _table(table: Table) -> str:
             ("LaTeX", "tex", "text/plain", table.latex()),
         )
     )
-    return f'<div class="wide">{table.fragment()}</div><p class="quiet downloads">{links}</p>'
+    return f'<p class="quiet downloads">{links}</p>'
 
 
 def _tiles(grid: ImageGrid) -> str:

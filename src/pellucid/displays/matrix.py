@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.displays.colours import positive
 from pellucid.displays.display import Display
 from pellucid.displays.heatmap import Heatmap
 from pellucid.displays.svg import printable
+from pellucid.displays.table import Table
 
 _SIDE = 64
 
@@ -32,12 +32,14 @@ class Behind:
 
 @dataclass(frozen=True, eq=False)
 class Matrix(Display):
-    """heatmap: the matrix as a picture; its texts stand in the cells. behind: images by (row, column).
+    """heatmap: the matrix as a picture; its texts stand in the cells. table: the same in numbers.
 
-    All images are of one shape. In a page they lie in one picture, each once; `interactive.js` cuts them out.
+    behind: images by (row, column), all of one shape. In a page they lie in one picture, each once;
+    `interactive.js` cuts them out.
     """
 
     heatmap: Heatmap
+    table: Table
     behind: Mapping[tuple[int, int], Behind]
 
     @property
@@ -78,7 +80,6 @@ class Matrix(Display):
 
     def _row(self, i: int, places: Mapping[tuple[int, int], int]) -> str:
         values = np.asarray(self.heatmap.values, np.float64)[i]
-        colours = positive(values, 1.0)
         cells = []
         for j, text in enumerate(self.heatmap.texts[i]):
             words = html.escape(text)
@@ -93,12 +94,16 @@ class Matrix(Display):
                     f'data-captions="{html.escape(json.dumps(list(one.captions)))}" '
                     f'aria-label="{html.escape(f"{told}: {text}")}">{words}</button>'
                 )
-            ink = "strong" if values[j] > 0.55 else "weak"
-            # an attribute, since pages may forbid inline style
-            colour = f' bgcolor="#{bytes(colours[j]).hex()}" class="{ink}"' if text else ""
-            cells.append(f"<td{colour}>{words}</td>")
+            # the shade is the page's to mix, light or dark; by class, since pages may forbid inline style
+            depth = f' class="some{" deep" * bool(values[j] > 0.55)} share-{_step(values[j])}"'
+            cells.append(f"<td{depth if text else ''}>{words}</td>")
         name = _words(self.heatmap.rows[i])
         return f'<tr><th scope="row" title="{name}">{name}</th>{"".join(cells)}</tr>'
+
+
+def _step(share: float) -> int:
+    """A share as a whole number of twentieths, at least one where there is anything."""
+    return min(20, math.ceil(20 * share - 1e-9)) if share > 0 else 0
 
 
 def _words(name: str) -> str:

@@ -45,7 +45,7 @@ def theme(*, ink: str = INK, quiet: str = QUIET, line: str = LINE, paper: str = 
             "gridColor": line,
             "domainColor": quiet,
             "tickColor": quiet,
-            "labelLimit": 140,
+            "labelLimit": 200,
         },
         "legend": {"labelColor": ink, "titleColor": ink, "labelFontSize": 11, "titleFontSize": 11, "labelLimit": 180},
         "range": {"category": list(CATEGORIES)},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from pellucid.displays.display import Display, plain
 from pellucid.displays.palette import INK, LINE, QUIET
 
 _ROW, _CHARACTER, _GAP = 22, 7.3, 24
+#: Texts that are numbers for sure: with a sign or a point. Others may be names, such as the classes of digits.
+_NUMBER = re.compile(r"[+-]\d[\d,]*(\.\d+)?|\d[\d,]*\.\d+")
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,9 @@ class Table(Display):
 def _is_number(value: Any) -> bool:
     if isinstance(value, bool):
         return False
-    return isinstance(value, (int, float)) or (isinstance(value, str) and value.endswith(" %")) or value == "-"
+    if isinstance(value, str):
+        return value.endswith(" %") or value == "-" or _NUMBER.fullmatch(value) is not None
+    return isinstance(value, (int, float))
 
 
 #: What LaTeX reads as something else than itself.

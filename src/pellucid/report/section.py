@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pellucid.displays.display import Display
+from pellucid.displays.matrix import Matrix
 from pellucid.displays.page import Page
 from pellucid.displays.svg import printable
 from pellucid.displays.table import Table
@@ -21,13 +22,13 @@ class Section:
     displays: Sequence[Display] = ()
 
     def tables(self) -> list[Table]:
-        """Every table of it, those inside pages too."""
+        """Every table of it, those inside pages and behind matrices too."""
         return [one for display in self.displays for one in _tables(display)]
 
 
 def _tables(display: Display) -> list[Table]:
-    if isinstance(display, Table):
-        return [display]
+    if isinstance(display, (Table, Matrix)):
+        return [display if isinstance(display, Table) else display.table]
     return [one for inner in display.displays for one in _tables(inner)] if isinstance(display, Page) else []
 
 

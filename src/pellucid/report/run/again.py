@@ -37,7 +37,9 @@ def again(run: Run) -> Section:
     return Section("again", "To do it again", words, displays)
 
 
-def _told(value: object) -> str | None:
+def _told(value: object) -> str | bool | None:
+    if isinstance(value, bool):
+        return value
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, (list, tuple)):

@@ -108,7 +108,7 @@ def confusion(run: Run) -> Section:
         return Section("confusion", "What is taken for what", (f"Without images: {error}",), [heatmap, table])
     words = "Rows are the true classes, columns what the network said. A cell opens the images behind it."
     behind = _behind(images, known)
-    return Section("confusion", "What is taken for what", (words,), [Matrix(heatmap, behind), table])
+    return Section("confusion", "What is taken for what", (words,), [Matrix(heatmap, table, behind)])
 
 
 def calibration(run: Run) -> Section:

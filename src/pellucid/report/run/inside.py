@@ -18,7 +18,7 @@ from pellucid.verbs.run import Run
 #: Images over which statistics and shifts are taken.
 STATISTICS, SHIFTED = 1_000, 1_000
 #: Of the atlas: strongest images of a channel, channels of a layer, layers that are drawn.
-STRONGEST, CHANNELS, LAYERS = 4, 8, 5
+STRONGEST, CHANNELS, LAYERS = 3, 8, 5
 
 
 def filters(run: Run) -> Section | None:

@@ -1,0 +1,124 @@
+"""Sections as one document: an HTML file that needs nothing but itself, Markdown with its pictures, or a PDF."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from pellucid.displays.display import Display, plain
+from pellucid.displays.interactive import figure, json_script, start_script, vega_bundle
+from pellucid.displays.listing import Listing
+from pellucid.displays.matrix import Matrix
+from pellucid.displays.page import Page
+from pellucid.displays.palette import design
+from pellucid.displays.table import Table
+from pellucid.report.section import Section
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+#: The element of the page that holds its data.
+DATA = "pellucid-report"
+
+
+@dataclass(frozen=True)
+class Document:
+    """kind: "run", "runs" or "study". subjects: ids of the runs, or the study's name. sections: in reading order."""
+
+    kind: str
+    title: str
+    subjects: Sequence[str]
+    sections: Sequence[Section]
+
+    def data(self) -> dict[str, Any]:
+        """What the page holds for programs: every sentence and table of it, and what they were made from."""
+        return {
+            "pellucid": version("pellucid"),
+            "created": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+            "kind": self.kind,
+            "subjects": list(self.subjects),
+            "sections": [
+                {
+                    "key": one.key,
+                    "title": one.title,
+                    "words": list(one.words),
+                    "tables": [plain(table.to_dict()) for table in one.tables()],
+                }
+                for one in self.sections
+            ],
+        }
+
+    def html(self) -> str:
+        """One page. It asks for nothing, and its policy forbids it to; scripts run by their hashes alone."""
+        data = self.data()
+        scripts = [vega_bundle(), start_script()]
+        allowed = " ".join(f"'sha256-{_digest(one)}'" for one in scripts)
+        return _template().render(
+            document=self,
+            created=data["created"],
+            version=data["pellucid"],
+            style=design() + _file("report.css"),
+            policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}",
+            data=json_script(data, id=DATA),
+            drawn=[[figure(display) for display in one.displays] for one in self.sections],
+            scripts=scripts,
+        )
+
+    def markdown(self, folder: str) -> tuple[str, dict[str, bytes]]:
+        """The text, and the pictures by the names under which it looks for them in `folder`."""
+        pictures: dict[str, bytes] = {}
+        lines = [f"# {_marked(self.title)}", ""]
+        for one in self.sections:
+            lines += [f"## {one.title}", ""]
+            for words in one.words:
+                lines += [_marked(words), ""]
+            for display in one.displays:
+                lines += _written(display, one.key, folder, pictures)
+        return "\n".join(lines), pictures
+
+
+def _written(display: Display, key: str, folder: str, pictures: dict[str, bytes]) -> list[str]:
+    """A display in Markdown: tables and listings as text, pages one by one, the rest as pictures."""
+    if isinstance(display, Table):
+        title = [f"**{_marked(display.title)}**", ""] if display.title else []
+        return [*title, display.markdown(), ""]
+    if isinstance(display, Listing):
+        return [f"**{_marked(display.title)}**", "", *(f"    {line}" for line in display.text.splitlines()), ""]
+    if isinstance(display, Page) and any(isinstance(one, Table) for one in display.displays):
+        return [line for one in display.displays for line in _written(one, key, folder, pictures)]
+    if isinstance(display, Matrix):
+        pictures[f"{key}.png"] = display.png()
+        return [f"![{_marked(display.title)}]({folder}/{key}.png)", "", display.table.markdown(), ""]
+    name = f"{key}-{1 + sum(one.startswith(f'{key}-') for one in pictures)}.png"
+    pictures[name] = display.png()
+    return [f"![{_marked(display.title)}]({folder}/{name})", ""]
+
+
+def _marked(words: str) -> str:
+    """Words that Markdown takes for nothing else, on one line."""
+    text = " ".join(words.split())
+    for sign in "\\`*_[]":
+        text = text.replace(sign, f"\\{sign}")
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _file(name: str) -> str:
+    return files("pellucid.report").joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment
+
+    return Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_file("report.html"))

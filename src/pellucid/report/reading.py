@@ -1,0 +1,122 @@
+"""A report's page read back: what a person sees in it, and the data it holds for programs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from pellucid.errors import DataError, StorageError
+from pellucid.report.document import DATA
+
+
+@dataclass
+class Shown:
+    """What a section shows. texts: lines outside tables. tables: captions and rows of cells. charts: specs."""
+
+    texts: list[str] = field(default_factory=list)
+    tables: list[tuple[str, list[list[str]]]] = field(default_factory=list)
+    charts: list[Any] = field(default_factory=list)
+
+
+class Page(HTMLParser):
+    """sections: what each shows, by key. data: what the page holds for programs; None where there is none."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.sections: dict[str, Shown] = {}
+        self.data: dict[str, Any] | None = None
+        self._shown: Shown | None = None
+        self._script: dict[str, str | None] | None = None
+        self._skipped = 0
+        self._in_table = self._in_cell = False
+        self._text: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "script":
+            self._script = given
+        elif tag in ("noscript", "style"):
+            self._skipped += 1
+        elif tag == "section" and given.get("id"):
+            self._shown = self.sections.setdefault(str(given["id"]), Shown())
+        elif tag == "table":
+            self._end_text()
+            self._in_table = True
+            if self._shown is not None:
+                self._shown.tables.append(("", []))
+        elif tag == "tr" and self._shown is not None and self._in_table:
+            self._shown.tables[-1][1].append([])
+        elif tag in ("td", "th", "caption"):
+            self._in_cell, self._text = True, []
+        elif tag in ("p", "h1", "h2", "h3", "pre", "li", "span", "figure", "div"):
+            self._end_text()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "script":
+            self._script = None
+        elif tag in ("noscript", "style"):
+            self._skipped = max(0, self._skipped - 1)
+        elif tag == "section":
+            self._end_text()
+            self._shown = None
+        elif tag == "table":
+            self._in_table = self._in_cell = False
+            self._text = []
+        elif tag in ("td", "th") and self._shown is not None and self._in_table:
+            rows = self._shown.tables[-1][1]
+            if rows:
+                rows[-1].append(" ".join("".join(self._text).split()))
+            self._in_cell, self._text = False, []
+        elif tag == "caption" and self._shown is not None and self._in_table:
+            self._shown.tables[-1] = " ".join("".join(self._text).split()), self._shown.tables[-1][1]
+            self._in_cell, self._text = False, []
+        elif tag in ("p", "h1", "h2", "h3", "pre", "li", "span", "figure", "div"):
+            self._end_text()
+
+    def handle_data(self, data: str) -> None:
+        if self._script is not None:
+            self._read(data)
+        elif not self._skipped and (self._in_cell or not self._in_table):
+            self._text.append(data)
+
+    def _read(self, text: str) -> None:
+        script = self._script or {}
+        if script.get("type") != "application/json":
+            return
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = None
+        if script.get("id") == DATA:
+            self.data = found
+        elif self._shown is not None:
+            self._shown.charts.append(found)
+
+    def _end_text(self) -> None:
+        if self._in_table:
+            return
+        words = " ".join("".join(self._text).split())
+        if words and self._shown is not None:
+            self._shown.texts.append(words)
+        self._text = []
+
+
+def read(path: Path) -> Page:
+    """The report in a file. Raises StorageError where it cannot be read, DataError where it is none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StorageError(f"{path}: expected a report, found that it cannot be read ({error}).") from None
+    page = Page(text)
+    data = page.data
+    whole = isinstance(data, dict) and data.get("kind") in ("run", "runs", "study")
+    if data is None or not whole or not isinstance(data.get("subjects"), list) or "sections" not in data:
+        raise DataError(
+            f"{path}: expected a report by pellucid, found a page without its data. Make one: pellucid report RUN"
+        )
+    return page

@@ -1,0 +1,156 @@
+"""What there is to say of a study, section by section: what stands comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from pellucid.displays.bars import Bars
+from pellucid.displays.display import Display
+from pellucid.displays.table import Table
+from pellucid.report.section import Section, named
+from pellucid.storage.run_folder import RunFolder
+from pellucid.verbs.again import command
+from pellucid.verbs.run import Run
+from pellucid.verbs.runs import flatten
+from pellucid.verbs.study import Studied
+
+#: Sentences about pairs that are told in words; a study of seven arms has 21 pairs.
+SENTENCES = 22
+
+
+def verdicts(study: Studied) -> Section:
+    """What can be said, and of how many runs."""
+    asked = study.study
+    done = len(study.rows) - len(study.failed)
+    arms = len(study.chosen)
+    question = (
+        f"Which of {arms} configuration{'s' * (arms != 1)} has the best {asked.metric.replace('_', ' ')}, and is the "
+        f"difference real? {done} of {len(study.rows)} trials are done, in seeds {', '.join(map(str, asked.seeds))}."
+    )
+    told = study.verdicts() or ["Nothing can be said yet: no trial is done."]
+    shown = [_sentence(one) for one in told[:SENTENCES]]
+    if len(told) > len(shown):
+        shown.append(
+            f"{len(told) - len(shown)} more sentences of this kind are left out; the effects list every pair."
+        )
+    return Section("verdicts", "What stands", [question, *shown])
+
+
+def table(study: Studied) -> Section:
+    """n, mean, spread and interval of each configuration."""
+    words = (
+        "The interval is of the mean over seeds: BCa bootstrap from five values on, Student's t below. Validation "
+        "chooses; the test images are looked at once, here.",
+    )
+    return Section("table", "Each configuration", words, [study.table()])
+
+
+def effects(study: Studied) -> Section | None:
+    """Means with intervals, and every pair; None where no trial is done."""
+    if not study.summaries:
+        return None
+    percent = study.study.metric.endswith("accuracy")
+
+    def told(value: float) -> str:
+        return f"{100 * value:+.2f}" if percent else f"{value:+.4g}"
+
+    rows = [
+        (pair.first, pair.second, pair.n, told(pair.difference), told(pair.low), told(pair.high), pair.p_family,
+         pair.verdict)
+        for pair in study.pairs
+    ]  # fmt: skip
+    unit = "points" if percent else "difference"
+    columns = ("first", "second", "n", unit, "low", "high", "p, corrected", "verdict")
+    displays: list[Display] = [study.effects()]
+    if rows:
+        displays.append(Table(columns, rows, title="Every two, first less second, paired by seed"))
+    if len(study.study.compared) == 2:
+        displays.append(study.interaction())
+    return Section("effects", "Effects", displays=displays)
+
+
+def curves(study: Studied) -> Section:
+    """Validation by epoch; epochs to a threshold where there was one."""
+    displays: list[Display] = [study.curves()]
+    words = ["The line is the mean over seeds, the band reaches from the lowest to the highest."]
+    if len(study.chosen) > 7:
+        words.append("Drawn: the first seven configurations.")
+    if study.study.base.get("stop_at") is not None:
+        displays.append(study.thresholds())
+    return Section("curves", "By epoch", words, displays)
+
+
+def reported(study: Studied) -> Section | None:
+    """What a report said beside what was measured; None for studies of no report."""
+    told, claims = study.study.reported, study.claims()
+    if not told and not claims:
+        return None
+    displays: list[Display] = []
+    arms = [arm for arm in study.summaries if arm in told]
+    if arms:
+        values = [(arm, "measured", study.summaries[arm].mean) for arm in arms]
+        values += [(arm, "reported", told[arm]) for arm in arms]
+        names, groups, means = zip(*values, strict=True)
+        percent = study.study.metric.endswith("accuracy")
+        title = "Reported and measured"
+        unit = study.study.metric.replace("_", " ")
+        displays.append(Bars(names, means, unit, groups=groups, title=title, percent=percent))
+    if claims:
+        displays.append(Table(("claim", "what our runs say"), claims, title="Claims"))
+    return Section("reported", "Reported against measured", displays=displays)
+
+
+def trials(study: Studied) -> Section:
+    """Every trial, and what became of it."""
+    return Section("trials", "Every trial", displays=[study.trial_table()])
+
+
+def again(study: Studied) -> Section:
+    """What all trials share, one command, the machine."""
+    asked = study.study
+    shared = [(key, str(value)) for key, value in flatten(dict(asked.base)).items()]
+    varied = [(f"{one.role} {one.name}", ", ".join(map(str, one.levels))) for one in asked.factors]
+    listed = [(f"configuration {k}", str(dict(one))) for k, one in enumerate(asked.listed, 1)]
+    rows = [*shared, *varied, *listed, ("seeds", ", ".join(map(str, asked.seeds))), ("metric", asked.metric)]
+    displays: list[Display] = [Table(("", ""), rows, title=f"The study {named(asked.name)}")]
+    begun = [
+        (row.trial, Run(RunFolder.open(study.root, row.run)))
+        for row in study.rows
+        if RunFolder.exists(study.root, row.run)
+    ]
+    if begun:
+        commands = [(trial.label, trial.seed, command(run)) for trial, run in begun]
+        displays.append(Table(("configuration", "seed", "command"), commands, title="Each trial alone"))
+        environment = begun[0][1].folder.manifest["environment"]
+        machine = [(key, str(value)) for key, value in flatten(environment).items()]
+        displays.append(Table(("", ""), machine, title="Versions and machine of the first trial"))
+    return Section("again", "To do it again", displays=displays)
+
+
+#: Key of each section, in reading order, and what makes it; None where it does not apply.
+SECTIONS: Final[dict[str, Callable[[Studied], Section | None]]] = {
+    "verdicts": verdicts,
+    "table": table,
+    "effects": effects,
+    "curves": curves,
+    "reported": reported,
+    "trials": trials,
+    "again": again,
+}
+
+
+def sections(study: Studied, told: Callable[[str], None] = lambda key: None) -> list[Section]:
+    """Every section that applies. told: the key of each, before it is made."""
+    found = []
+    for key, make in SECTIONS.items():
+        told(key)
+        made = make(study)
+        if made is not None:
+            found.append(made)
+    return found
+
+
+def _sentence(words: str) -> str:
+    text = named(words, 600)
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "…")) else ".")
