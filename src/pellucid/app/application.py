@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Final
 
+import anyio
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -18,9 +19,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from pellucid.app.library import Library, NoSuchRunError
-from pellucid.app.pages import events, run, runs, studies, train
+from pellucid.app.pages import compare, events, run, runs, studies, train
 from pellucid.app.render import failure
 from pellucid.app.safety import LOCAL_HOSTS, Door, Safety
+from pellucid.app.trainings import Trainings
 from pellucid.displays.interactive import start_script, vega_bundle
 from pellucid.displays.palette import design
 from pellucid.errors import DataError, PellucidError, StorageError
@@ -29,6 +31,7 @@ from pellucid.errors import DataError, PellucidError, StorageError
 PAGES: Final[tuple[Callable[[], list[Route]], ...]] = (
     runs.routes,
     run.routes,
+    compare.routes,
     studies.routes,
     train.routes,
     events.routes,
@@ -43,8 +46,11 @@ def application(
 ) -> Starlette:
     """The app over the runs in `root`.
 
+    Pages find the runs at ``request.app.state.library`` and what is being trained at ``...state.trainings``; when the
+    app ends, ``state.unbegun`` has the commands of trainings that were still waiting.
+
     token: what opens a session, once unless `lasting`; None lets everybody in, for tests alone. hosts: names that the
-    Host header may have, without a port. Pages find the runs at ``request.app.state.library``.
+    Host header may have, without a port.
     """
 
     @asynccontextmanager
@@ -52,6 +58,7 @@ def application(
         # in a thread of its own, so that the first page does not wait for what it does not need
         Thread(target=app.state.library.warm, daemon=True).start()
         yield
+        app.state.unbegun = await anyio.to_thread.run_sync(app.state.trainings.close)
 
     app = Starlette(
         routes=[
@@ -66,7 +73,7 @@ def application(
         exception_handlers={HTTPException: _http_error, PellucidError: _told_error},
         lifespan=lifespan,
     )
-    app.state.library = Library(root)
+    app.state.library, app.state.trainings = Library(root), Trainings(root)
     return app
 
 

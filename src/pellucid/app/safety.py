@@ -22,6 +22,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pellucid.app.render import failure, notice
+from pellucid.datasets._source import here_only
 
 #: Bytes of a request's body, at most.
 BODY_LIMIT: Final = 16 * 2**20
@@ -99,7 +100,8 @@ class Safety:
         if answer is not None:
             await answer(scope, receive, guarded)
         else:
-            await _kept_whole(self.app, scope, receive, guarded)
+            with here_only():  # no page makes this machine ask another
+                await _kept_whole(self.app, scope, receive, guarded)
 
     def _answer(self, scope: Scope) -> Response | None:
         """What is said in place of the page; None where the page may answer."""

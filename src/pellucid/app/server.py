@@ -63,8 +63,11 @@ class Server:
             name = socket.gethostname()
         return f"http://{name}:{self.port}/enter?token={quote(self._token, safe='')}"
 
-    def run(self, *, browse: bool = False) -> None:
-        """Answers until Ctrl-C. browse: opens the browser once it does."""
+    def run(self, *, browse: bool = False) -> list[str]:
+        """Answers until Ctrl-C; the commands of trainings that still waited then. browse: opens the browser.
+
+        Trainings that run are stopped as by Ctrl-C: their states are saved.
+        """
         import uvicorn
 
         from pellucid.app.application import application
@@ -81,6 +84,7 @@ class Server:
         if browse:
             threading.Timer(0.5, webbrowser.open, (self.address,)).start()
         uvicorn.Server(config).run(sockets=[self._socket])
+        return list(getattr(app.state, "unbegun", []))
 
     def _names(self) -> set[str]:
         """What the Host header may say."""

@@ -35,4 +35,7 @@ def serve(
         if not server.local:
             say(f"Others who reach {host} can enter with this address. It is not encrypted.")
         say("stop   Ctrl-C")
-        server.run(browse=open)
+        left = server.run(browse=open)
+    if left:
+        say("These trainings were still waiting; to train them:")
+        say("\n".join(left))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,6 +38,7 @@ from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.runs_root import runs_root
 from pellucid.storage.study_folder import StudyFolder
 from pellucid.training.many import Outcome, cores, run_all
+from pellucid.verbs.estimate import epoch_seconds
 from pellucid.verbs.options import option_fields, request, resolve
 from pellucid.verbs.train import EXACT, probe_folder
 
@@ -530,29 +530,14 @@ def estimate(asked: Study, *, workers: int | None = None, steps: int = 8) -> dic
     many: whether there are so many that the caller should ask first.
     """
     from pellucid.datasets._load import load
-    from pellucid.engines.engine import engine
 
     config = asked.configs()[0]
     spec = spec_of(asked.base, config)
-    splits = load(spec.data)
-    chosen = engine(spec.engine)
-    with chosen.threads(spec.threads or 1):
-        trainer = chosen.trainer(spec.network, splits.train, splits.scaling, spec.recipe, seed=0)
-        seconds = []
-        for index in range(min(steps, trainer.steps_per_epoch)):
-            start = time.perf_counter()
-            trainer.step(index, spec.recipe.lr)
-            seconds.append(time.perf_counter() - start)
-        start = time.perf_counter()
-        part = splits.validation.take(np.arange(min(500, len(splits.validation))))
-        trainer.logits(part)
-        each = (time.perf_counter() - start) / max(len(part), 1)
-    step = float(np.median(seconds[min(3, len(seconds) - 1) :]))
-    scored = len(splits.validation) + len(splits.test)
+    each = epoch_seconds(spec, load(spec.data), steps=steps)
     epochs = {
         label(one): int({**dict(asked.base), **one}.get("epochs", spec.recipe.epochs)) for one in asked.configs()
     }
-    total = sum(epochs.values()) * len(asked.seeds) * (step * trainer.steps_per_epoch + each * scored)
+    total = sum(epochs.values()) * len(asked.seeds) * each
     processes = min(workers or cores(), asked.size)
     return {"trials": asked.size, "workers": processes, "seconds": total / processes, "many": asked.size > MANY}
 

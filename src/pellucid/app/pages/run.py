@@ -12,8 +12,9 @@ from starlette.routing import Route
 
 from pellucid.app import render
 from pellucid.app.behind import ANSWERS, ORDERS, PAGE, Selection, links
-from pellucid.app.library import Library
+from pellucid.app.library import Library, NoSuchRunError
 from pellucid.app.listing import METRICS
+from pellucid.app.trainings import Trainings
 from pellucid.displays.display import Display
 from pellucid.displays.interactive import figure, png_address
 from pellucid.displays.page import Page
@@ -56,11 +57,21 @@ def routes() -> list[Route]:
 
 
 def show(request: Request) -> Response:
-    """What is known at once; the sections come when they are looked at."""
-    run = _run(request)
+    """What is known at once; the sections come when they are looked at. A run that waits to be trained says so."""
+    trainings: Trainings = request.app.state.trainings
+    training = trainings.of(request.path_params["id"])
+    try:
+        run = _run(request)
+    except NoSuchRunError:
+        if training is None:
+            raise
+        return render.page(
+            request, "waiting.html", title=training.run_id, training=training, ahead=trainings.ahead(training)
+        )
     return render.page(
         request,
         "run.html",
+        training=training,
         title=run.id,
         run=run,
         status=run.status,

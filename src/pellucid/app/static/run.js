@@ -1,9 +1,8 @@
 /* One run: sections that come as one gets to them; the curves while it is trained. */
 
 import { announce, part } from "/static/app.js";
-import { Curves } from "/static/curves.js";
+import { follow } from "/static/follow.js";
 import { arrive, watch } from "/static/sections.js";
-import { listen } from "/static/stream.js";
 
 watch();
 arrive();
@@ -31,47 +30,18 @@ document.addEventListener("keydown", (event) => {
   if (rel) document.querySelector(`a[rel=${rel}]`)?.click();
 });
 
-const chart = document.getElementById("chart");
-if (chart) {
-  const head = document.getElementById("run-head");
-  const metric = document.getElementById("metric");
-  let curves;
-  let close = () => {};
-
-  const follow = () => {
+const head = document.getElementById("run-head");
+const close = follow(async ([{ status }]) => {
+  if (!head || status === head.dataset.status) return;
+  announce(status === "gone" ? "This run was deleted." : `The run is ${status}.`);
+  head.dataset.status = status;
+  if (status === "gone") {
+    head.insertAdjacentHTML("beforeend",
+      '<p class="trouble" role="alert"><strong>This run was deleted.</strong> What is shown was read before.</p>');
     close();
-    curves?.close();
-    curves = new Curves(chart, metric.value, metric.selectedOptions[0].textContent);
-    const query = new URLSearchParams({ run: head.dataset.run, metric: metric.value });
-    close = listen(`/events?${query}`, { curves: changed });
-  };
-
-  const changed = async (series) => {
-    curves.update(series);
-    const { status } = series[0];
-    if (status === "gone") {
-      announce("This run was deleted.");
-      head.insertAdjacentHTML("beforeend",
-        '<p class="trouble" role="alert"><strong>This run was deleted.</strong> What is shown was read before.</p>');
-      close();
-    } else if (status !== head.dataset.status) {
-      announce(`The run is ${status}.`);
-      const fresh = await part(location.pathname);
-      const page = new DOMParser().parseFromString(fresh.text, "text/html");
-      const now = page.getElementById("run-head");
-      if (!now) return;
-      head.replaceChildren(...now.childNodes);
-      head.dataset.status = now.dataset.status;
-      watch();
-    }
-  };
-
-  metric.addEventListener("change", () => {
-    const query = new URLSearchParams(location.search);
-    if (metric.selectedIndex) query.set("metric", metric.value);
-    else query.delete("metric");
-    history.replaceState(null, "", `${location.pathname}${query.size ? `?${query}` : ""}${location.hash}`);
-    follow();
-  });
-  follow();
-}
+    return;
+  }
+  const page = new DOMParser().parseFromString((await part(location.pathname)).text, "text/html");
+  head.replaceChildren(...(page.getElementById("run-head")?.childNodes ?? []));
+  watch();
+});

@@ -59,7 +59,7 @@ function place(text) {
   }
   const before = view.querySelector("#chart");
   const after = fresh.content.querySelector("#chart");
-  const kept = before && after && before.dataset.runs === after.dataset.runs && before.dataset.metric === after.dataset.metric;
+  const kept = before && after && before.dataset.runs === after.dataset.runs && curves?.metric === metricOf(fresh.content);
   if (kept) after.replaceWith(before);
   view.replaceChildren(fresh.content);
   if (typing) typing.focus();
@@ -74,12 +74,16 @@ function place(text) {
   if (counted) announce(counted.textContent);
 }
 
+function metricOf(root) {
+  return root.querySelector("#metric").value;
+}
+
 /** Listens to the list, and to the runs that are drawn. */
 function follow() {
   const chart = document.getElementById("chart");
   const query = new URLSearchParams({ list: "1" });
   if (chart) {
-    query.set("metric", chart.dataset.metric);
+    query.set("metric", metricOf(view));
     for (const run of chart.dataset.runs.split(" ")) query.append("run", run);
   }
   const to = `/events?${query}`;
@@ -87,7 +91,7 @@ function follow() {
   followed = to;
   close();
   curves?.close();
-  curves = chart ? new Curves(chart, chart.dataset.metric, chart.dataset.words) : null;
+  curves = chart ? new Curves(chart, metricOf(view), view.querySelector("#metric").selectedOptions[0].textContent) : null;
   close = listen(to, {
     curves: (changed) => curves?.update(changed),
     list: () => (view ? go(location.pathname + location.search, "none") : location.reload()),
