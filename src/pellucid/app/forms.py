@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field
 from functools import cache
@@ -9,11 +10,14 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from pellucid import catalog
 from pellucid.errors import UsageError
+from pellucid.spec.layers import ACTIVATIONS
 from pellucid.spec.recipe import Recipe
 from pellucid.verbs.options import PARTS, Request, option_fields, request
 
 #: What is asked at once; the rest is behind a word.
 FIRST: Final = ("epochs", "lr", "optimizer", "batch_size", "seed", "subset")
+#: What folders of images alone have, which are for the command line: pages take no paths.
+LEFT_OUT: Final = ("channels", "unreadable", "group")
 #: Parts of a form in their order, with their titles; "network" are the options of the network that is chosen.
 TITLES: Final = {
     "network": "Network",
@@ -25,6 +29,8 @@ TITLES: Final = {
 #: Before the name of an option of the network, in an address.
 OWN: Final = "n."
 _LONGEST = 200
+#: The part of a help that a list to choose from says already.
+_LISTED = re.compile(r"(: )?one of [\w, ]+(; )?")
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,9 @@ def network_controls(network: str) -> list[Control]:
         return []
     defaults = catalog.load("networks", network).__kwdefaults__ or {}
     return [
-        Control(f"{OWN}{name}", "network", _kind(type(value)), "", _text(value))
+        Control(f"{OWN}{name}", "network", "choice", "", _text(value), tuple(ACTIVATIONS))
+        if name == "activation"
+        else Control(f"{OWN}{name}", "network", _kind(type(value)), "", _text(value))
         for name, value in defaults.items()
         if name not in ("input_shape", "classes")
     ]
@@ -161,7 +169,8 @@ def _known(name: str, valid: Mapping[str, str], default: str) -> str:
 @cache
 def _hints() -> dict[str, Any]:
     """The type of every option by name."""
-    return {name: get_type_hints(PARTS[part][0])[name] for name, (part, _) in option_fields().items()}
+    options = option_fields().items()
+    return {name: get_type_hints(PARTS[part][0])[name] for name, (part, _) in options if name not in LEFT_OUT}
 
 
 def _controls(recipe: Recipe) -> list[Control]:
@@ -169,10 +178,13 @@ def _controls(recipe: Recipe) -> list[Control]:
     hints, found = _hints(), []
     owners: dict[str, Any] = {"recipe": recipe, "augmentation": recipe.augmentation}
     for name, (part, item) in option_fields().items():
+        if name in LEFT_OUT:
+            continue
         default = getattr(owners[part], name) if part in owners else item.default
         choices = tuple(item.metadata.get("choices", ()))
         kind = "choice" if choices else _kind(hints[name])
-        found.append(Control(name, part, kind, item.metadata["help"], _text(default), choices))
+        words = _LISTED.sub("", item.metadata["help"]) if choices else item.metadata["help"]
+        found.append(Control(name, part, kind, words, _text(default), choices))
     return found
 
 

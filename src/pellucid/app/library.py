@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib import import_module
-from math import inf
+from math import inf, prod
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, TypeVar
@@ -15,10 +17,12 @@ import anyio
 from anyio import CapacityLimiter
 
 from pellucid.engines.engine import Model
-from pellucid.errors import UsageError
+from pellucid.errors import PellucidError, UsageError, unknown_name
 from pellucid.storage.index import RunIndex
 from pellucid.storage.run_folder import RunFolder, check_id
+from pellucid.storage.study_folder import StudyFolder
 from pellucid.verbs.run import Run
+from pellucid.verbs.study import Studied, load_study
 
 #: Runs, with their images and models, that are kept open.
 KEPT: Final = 8
@@ -26,6 +30,8 @@ KEPT: Final = 8
 AT_ONCE: Final = 2
 #: Seconds for which a list of runs is taken for the present one.
 ROW_SECONDS: Final = 0.5
+#: Seconds for which a study is not read again: the sections of one page agree.
+STUDY_SECONDS: Final = 5.0
 #: What pages import when they first need it.
 HEAVY: Final = ("torch", "altair", "vl_convert", "scipy.stats", "scipy.special", "sklearn.metrics", "pydantic")
 
@@ -43,6 +49,8 @@ class Library:
         self.root = root
         self._kept = kept
         self._lock, self._reading, self._importing = Lock(), Lock(), Lock()
+        self._studying = Lock()
+        self._studies: dict[str, tuple[float, Studied]] = {}
         self._rows: list[dict[str, Any]] = []
         self._read = -inf
         self._open: OrderedDict[str, _Opened] = OrderedDict()
@@ -76,6 +84,33 @@ class Library:
         Built once; while a run is trained its weights change, so then it is built anew for each question.
         """
         return self._opened(run_id).model(weights)
+
+    def studies(self) -> list[dict[str, Any]]:
+        """The studies of the folder: what they ask, how far they are; `reason` where that is unreadable."""
+        found = []
+        for path in sorted(self.root.glob("studies/*/study.json")):
+            try:
+                kept = StudyFolder(self.root, path.parent.name).asked()
+                found.append(_study_row(path.parent, kept))
+            except (PellucidError, KeyError, TypeError, ValueError) as error:
+                found.append({"name": path.parent.name, "reason": str(error), "changed": None})
+        return found
+
+    def study(self, name: str) -> Studied:
+        """A study with what its runs have given, at most a few seconds old.
+
+        Raises UsageError where there is none of this name.
+        """
+        self.warm()
+        known = [one["name"] for one in self.studies()]
+        if name not in known:
+            raise unknown_name("study", name[:120], known)
+        with self._studying:
+            made, found = self._studies.get(name, (-inf, None))
+            if found is None or time.monotonic() - made > STUDY_SECONDS:
+                found = load_study(name, runs=self.root)
+                self._studies = {name: (time.monotonic(), found)}
+            return found
 
     def warm(self) -> None:
         """Imports what draws and computes, once: two threads that do so at a time may block each other for ever."""
@@ -136,3 +171,23 @@ class _Opened:
 def _is_run(root: Path, run_id: str) -> bool:
     check_id(run_id)
     return RunFolder.exists(root, run_id)
+
+
+def _study_row(folder: Path, kept: dict[str, Any]) -> dict[str, Any]:
+    """How far a study is, by its own table of trials, which is written when it is over or stopped."""
+    sizes = [len(one["levels"]) for one in kept["factors"]]
+    trials = (len(kept["listed"]) or prod(sizes)) * len(kept["seeds"])
+    table = folder / "trials.json"
+    statuses = [str(one.get("status")) for one in json.loads(table.read_bytes())] if table.is_file() else []
+    return {
+        "name": folder.name,
+        "trials": trials,
+        "done": statuses.count("finished"),
+        "over": bool(statuses),
+        "factors": [f"{one['name']}: {len(one['levels'])}" for one in kept["factors"]],
+        "base": f"{kept['base'].get('network', '')} on {kept['base'].get('data', '')}",
+        "seeds": len(kept["seeds"]),
+        "metric": str(kept["metric"]).replace("_", " "),
+        "changed": datetime.fromtimestamp((folder / "study.json").stat().st_mtime, UTC).isoformat(),
+        "reason": "",
+    }
