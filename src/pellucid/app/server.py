@@ -8,6 +8,7 @@ import secrets
 import socket
 import threading
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -83,7 +84,8 @@ class Server:
         )
         if browse:
             threading.Timer(0.5, webbrowser.open, (self.address,)).start()
-        uvicorn.Server(config).run(sockets=[self._socket])
+        with suppress(KeyboardInterrupt):  # which is handed on when all is over
+            uvicorn.Server(config).run(sockets=[self._socket])
         return list(getattr(app.state, "unbegun", []))
 
     def _names(self) -> set[str]:
@@ -113,6 +115,7 @@ def _listening(host: str, port: int | None) -> socket.socket:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found.bind((host, one))
+            found.listen()  # only then is the port this one's alone
         except (PermissionError, socket.gaierror) as error:
             found.close()
             raise UsageError(

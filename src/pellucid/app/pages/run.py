@@ -17,6 +17,7 @@ from pellucid.app.listing import METRICS
 from pellucid.app.trainings import Trainings
 from pellucid.displays.display import Display
 from pellucid.displays.interactive import figure, png_address
+from pellucid.displays.matrix import Matrix
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
 from pellucid.errors import DataError, PellucidError, UsageError
@@ -203,6 +204,11 @@ def _drawn(run: Run, key: str, display: Display) -> Markup:
         found = links(run, key, display)
         if found:
             return Markup(f'<div class="wide">{display.linked(found)}</div>')
+    if isinstance(display, Matrix):
+        every = display.table.linked(links(run, key, display.table))
+        words = "Numbers, each leading to all of its images"
+        table = f'<details class="more"><summary>{words}</summary><div class="wide">{every}</div></details>'
+        return Markup(figure(display) + table)
     if isinstance(display, Page):
         return Markup(display.arranged(lambda one: str(_drawn(run, key, one))))
     return Markup(figure(display))
