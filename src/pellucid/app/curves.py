@@ -9,6 +9,7 @@ from pellucid.app.library import Library, NoSuchRunError
 from pellucid.app.listing import Row, configuration
 from pellucid.displays.display import plain
 from pellucid.errors import PellucidError
+from pellucid.report.section import named
 
 
 def labels(rows: Sequence[Row]) -> dict[str, str]:
@@ -28,9 +29,11 @@ def labels(rows: Sequence[Row]) -> dict[str, str]:
 
 def _words(row: Row) -> dict[str, str | None]:
     """What a configuration is, name by name, each as it is said."""
-    words: dict[str, str | None] = {name: row.get(name) for name in ("network", "dataset", "optimizer")}
+    words: dict[str, str | None] = {
+        name: named(row[name], 60) if row.get(name) else None for name in ("network", "dataset", "optimizer")
+    }
     words["lr"] = f"lr={row['lr']:g}" if isinstance(row.get("lr"), (int, float)) else None
-    for option in str(row.get("options") or "").split():
+    for option in named(row.get("options") or "", 400).split():
         words[option.partition("=")[0]] = option
     return words
 

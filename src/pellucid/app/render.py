@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from pellucid.displays.display import Display
+from pellucid.report.section import named
 
 #: The way through the app: words and addresses, in the head of every page.
 NAVIGATION: Final = (("Runs", "/runs"), ("Studies", "/studies"), ("Train", "/train"))
@@ -67,6 +68,7 @@ def environment() -> Environment:
     found.filters |= {
         "enumerated": lambda values: list(enumerate(values)),
         "percent": percent,
+        "short": named,
         "duration": duration,
         "ago": ago,
         "drawn": drawn,

@@ -56,13 +56,16 @@ def json_script(data: Any, **attributes: str) -> str:
     return f'<script type="application/json"{words}>{text}</script>'
 
 
-def figure(display: Display) -> str:
-    """The display as HTML for a page with the style sheet, `vega_bundle` and `start_script`."""
+def figure(display: Display, *, still: bool = True) -> str:
+    """The display as HTML for a page with the style sheet, `vega_bundle` and `start_script`.
+
+    still: with the drawing of each chart too, for readers without scripts.
+    """
     match display:
         case Chart():
-            return _chart(display)
+            return _chart(display, still)
         case Page():
-            return display.arranged(figure)
+            return display.arranged(lambda one: figure(one, still=still))
         case Table():
             return f'<div class="wide">{display.fragment()}</div>{_downloads(display)}'
         case Matrix():
@@ -74,13 +77,12 @@ def figure(display: Display) -> str:
     return display.fragment()
 
 
-def _chart(chart: Chart) -> str:
+def _chart(chart: Chart, still: bool) -> str:
     """The specification, and for readers without scripts the drawing."""
     title = html.escape(svg.printable(chart.title)[:200], quote=True)
     spec = json_script(chart.spec(**_VARIABLES))
-    return (
-        f'<div class="chart" role="figure" aria-label="{title}">{spec}<noscript>{chart.fragment()}</noscript></div>'
-    )
+    drawing = f"<noscript>{chart.fragment()}</noscript>" if still else ""
+    return f'<div class="chart" role="figure" aria-label="{title}">{spec}{drawing}</div>'
 
 
 def _downloads(table: Table) -> str:

@@ -95,7 +95,7 @@ class Matrix(Display):
                     f'aria-label="{html.escape(f"{told}: {text}")}">{words}</button>'
                 )
             # the shade is the page's to mix, light or dark; by class, since pages may forbid inline style
-            depth = f' class="some{" deep" * bool(values[j] > 0.55)} share-{_step(values[j])}"'
+            depth = f' class="some share-{_step(values[j])}"'
             cells.append(f"<td{depth if text else ''}>{words}</td>")
         name = _words(self.heatmap.rows[i])
         return f'<tr><th scope="row" title="{name}">{name}</th>{"".join(cells)}</tr>'

@@ -16,6 +16,7 @@ from pellucid.app.listing import METRICS, Line, Query, Row, configuration
 from pellucid.displays.table import Table
 from pellucid.errors import PellucidError
 from pellucid.evaluation.comparison import compare
+from pellucid.report.section import named
 from pellucid.verbs.compare import compare as compare_two
 from pellucid.verbs.run import Run
 from pellucid.verbs.runs import flatten
@@ -106,7 +107,8 @@ def _differences(library: Library, lines: Mapping[str, Line]) -> Table | None:
 def _flat(run: Run) -> dict[str, str]:
     manifest = run.folder.manifest
     spec: dict[str, Any] = {key: value for key, value in manifest["spec"].items() if key != "seed"}
-    layers = spec["network"].pop("layers", None) if isinstance(spec.get("network"), dict) else None
+    network = dict(spec.get("network", {}))
+    layers, spec["network"] = network.pop("layers", None), network
     found = flatten({**spec, "decided": manifest.get("decisions", {}), "machine": manifest.get("environment", {})})
     if layers is not None:
         found["network.layers"] = " → ".join(_layer(layer) for layer in layers)
@@ -122,4 +124,4 @@ def _layer(layer: Mapping[str, Any]) -> str:
 def _told(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
-    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return named(", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value, 400)

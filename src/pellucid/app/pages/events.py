@@ -38,6 +38,7 @@ async def events(request: Request) -> Response:
     """
     library: Library = request.app.state.library
     query = Query.read(request.query_params.multi_items())
+    library.forget()  # what was begun this moment is followed too
     rows = await anyio.to_thread.run_sync(library.rows)
     follower = Follower(library, query.chosen_runs(rows), query.metric)
     line = _Line(library, request.app.state.trainings, request.query_params.get("training", ""))

@@ -3,8 +3,9 @@
 import { Curves } from "/static/curves.js";
 import { listen } from "/static/stream.js";
 
-/** Follows the runs of the page's chart. changed: also called with the series that changed; gives what ends it. */
-export function follow(changed = () => {}) {
+/** Follows the runs of the page's chart; gives what ends it. changed: is also called with the series that changed.
+    training: a run whose training is followed too, moved: is called with its state. */
+export function follow({ changed = () => {}, training = "", moved = () => {} } = {}) {
   const chart = document.getElementById("chart");
   const metric = document.getElementById("metric");
   if (!chart) return () => {};
@@ -17,7 +18,9 @@ export function follow(changed = () => {}) {
     curves = new Curves(chart, metric.value, metric.selectedOptions[0].textContent);
     const query = new URLSearchParams({ metric: metric.value });
     for (const run of chart.dataset.runs.split(" ")) query.append("run", run);
+    if (training) query.set("training", training);
     close = listen(`/events?${query}`, {
+      training: moved,
       curves: (series) => {
         curves.update(series);
         changed(series);

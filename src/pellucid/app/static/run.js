@@ -31,17 +31,33 @@ document.addEventListener("keydown", (event) => {
 });
 
 const head = document.getElementById("run-head");
-const close = follow(async ([{ status }]) => {
-  if (!head || status === head.dataset.status) return;
-  announce(status === "gone" ? "This run was deleted." : `The run is ${status}.`);
-  head.dataset.status = status;
-  if (status === "gone") {
-    head.insertAdjacentHTML("beforeend",
-      '<p class="trouble" role="alert"><strong>This run was deleted.</strong> What is shown was read before.</p>');
-    close();
-    return;
-  }
+
+/** The head of the page as it is now. */
+async function refresh() {
   const page = new DOMParser().parseFromString((await part(location.pathname)).text, "text/html");
-  head.replaceChildren(...(page.getElementById("run-head")?.childNodes ?? []));
-  watch();
+  const now = page.getElementById("run-head");
+  if (now) head.replaceChildren(...now.childNodes);
+}
+
+let state = head?.dataset.training;
+const close = follow({
+  training: head?.dataset.run,
+  changed: async ([{ status }]) => {
+    if (!head || status === head.dataset.status) return;
+    announce(status === "gone" ? "This run was deleted." : `The run is ${status}.`);
+    head.dataset.status = status;
+    if (status === "gone") {
+      head.insertAdjacentHTML("beforeend",
+        '<p class="trouble" role="alert"><strong>This run was deleted.</strong> What is shown was read before.</p>');
+      close();
+      return;
+    }
+    await refresh();
+    watch();
+  },
+  moved: (now) => {
+    if (now.state === state) return;
+    state = now.state;
+    refresh();
+  },
 });
