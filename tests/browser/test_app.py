@@ -114,16 +114,13 @@ def until(page: Page, holds: str, seconds: float = 60) -> None:
 def through(page: Page) -> None:
     """Goes down the page until all of its parts are there."""
     page.wait_for_load_state("load")
-    for _ in range(200):
+    waiting = "document.querySelectorAll('[data-part][aria-busy=true]:not([hidden])').length"
+    below = "scrollY + innerHeight < document.documentElement.scrollHeight - 2"
+    end = time.monotonic() + 180
+    while page.evaluate(f"{waiting} > 0 || {below}"):
+        assert time.monotonic() < end, "a part of the page did not come"
         page.evaluate("window.scrollBy(0, innerHeight)")
-        waiting = "[...document.querySelectorAll('[data-part][aria-busy=true]:not([hidden])')].length"
-        if not page.evaluate(waiting) and page.evaluate(
-            "scrollY + innerHeight >= document.documentElement.scrollHeight - 2"
-        ):
-            break
         page.wait_for_timeout(100)
-    else:
-        pytest.fail("a part of the page did not come")
     if page.url.endswith("digits"):
         page.wait_for_selector("#time strong", timeout=60_000)
     page.wait_for_timeout(300)
