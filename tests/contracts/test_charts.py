@@ -15,7 +15,8 @@ from pellucid.displays.table import Table
 from pellucid.errors import UsageError
 from pellucid.images import Images, Scaling, Splits
 
-HOSTILE = ("<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>", "x" * 10_000, "שלום \u202e abc")
+HOSTILE = ("<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>", "x" * 10_000, "שלום \u202e abc",
+           "\x1b[31m\0 {{ 1 }}")  # fmt: skip
 
 
 def images(count: int, classes: tuple[str, ...]) -> Images:

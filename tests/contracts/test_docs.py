@@ -239,6 +239,8 @@ def test_what_json_gives_is_documented(run: Run, capsys: pytest.CaptureFixture[s
         "atlas": [run.id, "-k", "2", *runs],
         "look": [run.id, "gradient", "--output", picture, *runs],
         "predict": [run.id, picture, *runs],
+        "report": [run.id, "--output", str(tmp_path / "report.html"), *runs],
+        "verify": [str(tmp_path / "report.html"), *runs],
         "doctor": ["digits"],
         "study": ["mlp", "digits", "--vary", "lr=0.01,0.1", "--seeds", "1", "--epochs", "1", *runs],
         "reproduce": [],

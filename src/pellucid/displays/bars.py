@@ -69,19 +69,19 @@ class Bars(Chart):
             else alt.value("#0072B2")
         )
         mark = base.mark_bar(height={"band": 0.7}) if self.zero else base.mark_point(filled=True, size=60)
+        tooltip = [alt.Tooltip("category:N"), alt.Tooltip("value:Q", format=shown), alt.Tooltip("note:N")]
         layers: list[Any] = [
             mark.encode(
-                x=alt.X("value:Q", title=self.value_title, axis=axis, scale=scale),
-                color=colour,
-                tooltip=[alt.Tooltip("category:N"), alt.Tooltip("value:Q", format=shown), alt.Tooltip("note:N")],
+                x=alt.X("value:Q", title=self.value_title, axis=axis, scale=scale), color=colour, tooltip=tooltip
             )
         ]
         if self.low:
-            layers.append(
-                base.mark_rule(style="interval").encode(
-                    x=alt.X("low:Q", title=self.value_title, scale=scale), x2="high:Q"
-                )
+            ends = [alt.Tooltip("category:N"), *(alt.Tooltip(f"{end}:Q", format=shown) for end in ("low", "high"))]
+            rule = base.mark_rule(style="interval").encode(
+                x=alt.X("low:Q", title=self.value_title, scale=scale), x2="high:Q", tooltip=ends
             )
+            # before bars, behind points: so that both can be pointed at
+            layers.insert(1 if self.zero else 0, rule)
         if self.notes:
             end = "high:Q" if self.low else "value:Q"
             layers.append(

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import cached_property
 from typing import Any
 
 from pellucid.displays.display import Display
 from pellucid.displays.palette import theme
+from pellucid.displays.svg import printable
+
+#: Characters of a name in a chart, at most.
+_LONGEST = 200
 
 
 class Chart(Display):
@@ -17,9 +22,17 @@ class Chart(Display):
         """The Altair chart, for further work with it; its data may be empty."""
 
     def spec(self, **colours: str) -> dict[str, Any]:
-        """The chart as a Vega-Lite specification with the project's theme, `colours` of which may be others."""
-        found: dict[str, Any] = self.chart().to_dict()
-        found["config"] = theme(**colours)
+        """The chart as a Vega-Lite specification with the project's theme, `colours` of which may be others.
+
+        Control characters in its words are spaces: no SVG can hold them, and drawing them would end the process. Of
+        endless words the middle is left out: measuring them takes minutes.
+        """
+        return {**self._whole, "config": theme(**colours)}
+
+    @cached_property
+    def _whole(self) -> dict[str, Any]:
+        """Without a theme; made once, since Altair checks each part against its schema."""
+        found: dict[str, Any] = _printable(self.chart().to_dict())
         return found
 
     def svg(self) -> str:
@@ -31,6 +44,14 @@ class Chart(Display):
         import vl_convert
 
         return bytes(vl_convert.vegalite_to_png(self.spec(), scale=2))
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value if len(value) <= _LONGEST else f"{value[: _LONGEST - 20]}…{value[-19:]}")
+    if isinstance(value, dict):
+        return {key: one if key == "labelExpr" else _printable(one) for key, one in value.items()}
+    return [_printable(one) for one in value] if isinstance(value, list) else value
 
 
 def inline(rows: list[dict[str, Any]]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pellucid.displays.chart import Chart, inline, nothing
@@ -46,6 +46,10 @@ class Curves(Chart):
                 {"name": one.name, "x": one.x, "y": one.y, "low": one.low, "high": one.high} for one in self.series
             ],
         }
+
+    def thinned(self, most: int) -> Curves:
+        """With at most `most` points a line, evenly spread, the first and the last among them."""
+        return replace(self, series=[_thinned(one, most) for one in self.series])
 
     def chart(self) -> Any:
         import altair as alt
@@ -106,6 +110,18 @@ class Curves(Chart):
                 )
             )
         return alt.layer(*layers).properties(width=self.width, height=self.height, title=self.title)
+
+
+def _thinned(one: Series, most: int) -> Series:
+    count = len(one.x)
+    if count <= most:
+        return one
+    kept = [round(k * (count - 1) / (most - 1)) for k in range(most)]
+
+    def some(values: Sequence[Any]) -> list[Any]:
+        return [values[k] for k in kept] if len(values) else []
+
+    return replace(one, x=some(one.x), y=some(one.y), low=some(one.low), high=some(one.high))
 
 
 def _ticks(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

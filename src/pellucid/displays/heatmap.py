@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pellucid.displays.chart import Chart, inline, nothing
 from pellucid.displays.display import plain
 from pellucid.displays.palette import DIVERGING, SEQUENTIAL
+from pellucid.displays.svg import printable
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,7 @@ class Heatmap(Chart):
         ]
 
         def axis(names: Sequence[str], **more: Any) -> Any:
-            labels = f"{_json([name[:40] for name in names])}[datum.value]"
+            labels = f"{_json([printable(name)[:40] for name in names])}[datum.value]"
             return alt.Axis(labelExpr=labels, ticks=False, domain=False, **more)
 
         x = alt.X(

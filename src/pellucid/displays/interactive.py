@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from pellucid.displays import svg
 from pellucid.displays.chart import Chart
+from pellucid.displays.curves import Curves
 from pellucid.displays.display import Display, plain
 from pellucid.displays.image_grid import ImageGrid
 from pellucid.displays.maps import Maps
@@ -28,8 +29,12 @@ from pellucid.displays.palette import INK, PAPER, QUIET
 from pellucid.displays.pixels import Pixels
 from pellucid.displays.table import Table
 
+#: Points that a line has in a page, at most: more than there are pixels for would only be heavy.
+POINTS = 120
 #: The style sheet's names in place of the colours of pictures.
 _VARIABLES = {"ink": "var(--ink)", "quiet": "var(--quiet)", "line": "var(--line)", "paper": "transparent"}
+
+_PATH, _LONG = re.compile(r' d="[^"]*"'), re.compile(r"\d+\.\d{3,}")
 
 
 @cache
@@ -50,22 +55,22 @@ def start_script() -> str:
 def json_script(data: Any, **attributes: str) -> str:
     """`data` as JSON in a ``<script>`` that no browser runs and no text in it can end; NaN is null."""
     text = json.dumps(plain(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for mark in "<>&\u2028\u2029":
+    for mark in "<>&\N{LINE SEPARATOR}\N{PARAGRAPH SEPARATOR}":
         text = text.replace(mark, f"\\u{ord(mark):04x}")
     words = "".join(f' {key}="{html.escape(value)}"' for key, value in attributes.items())
     return f'<script type="application/json"{words}>{text}</script>'
 
 
-def figure(display: Display, *, still: bool = True) -> str:
+def figure(display: Display, *, drawn: bool = True) -> str:
     """The display as HTML for a page with the style sheet, `vega_bundle` and `start_script`.
 
-    still: with the drawing of each chart too, for readers without scripts.
+    drawn: charts stand there as drawings too, for readers without scripts and at a tenth of a second each.
     """
     match display:
         case Chart():
-            return _chart(display, still)
+            return _chart(display, drawn)
         case Page():
-            return display.arranged(lambda one: figure(one, still=still))
+            return display.arranged(lambda one: figure(one, drawn=drawn))
         case Table():
             return f'<div class="wide">{display.fragment()}</div>{_downloads(display)}'
         case Matrix():
@@ -77,12 +82,25 @@ def figure(display: Display, *, still: bool = True) -> str:
     return display.fragment()
 
 
-def _chart(chart: Chart, still: bool) -> str:
-    """The specification, and for readers without scripts the drawing."""
+def _chart(chart: Chart, drawn: bool) -> str:
+    """The specification, and where wanted the drawing."""
     title = html.escape(svg.printable(chart.title)[:200], quote=True)
-    spec = json_script(chart.spec(**_VARIABLES))
-    drawing = f"<noscript>{chart.fragment()}</noscript>" if still else ""
+    shown = chart.thinned(POINTS) if isinstance(chart, Curves) else chart
+    spec = json_script(_rounded(plain(shown.spec(**_VARIABLES))))
+    drawing = ""
+    if drawn:
+        short = _PATH.sub(lambda path: _LONG.sub(lambda one: f"{float(one[0]):.2f}", path[0]), shown.fragment())
+        drawing = f"<noscript>{short}</noscript>"
     return f'<div class="chart" role="figure" aria-label="{title}">{spec}{drawing}</div>'
+
+
+def _rounded(value: Any) -> Any:
+    """Numbers to six digits, which no eye tells from more."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in value.items()}
+    return [_rounded(one) for one in value] if isinstance(value, list) else value
 
 
 def _downloads(table: Table) -> str:

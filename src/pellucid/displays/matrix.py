@@ -66,15 +66,16 @@ class Matrix(Display):
         for key in self.behind:
             places[key] = sum(len(self.behind[before].images) for before in places)
         rows = "".join(self._row(i, places) for i in range(len(self.heatmap.rows)))
+        turned = " class=long" * any(len(name) > 3 for name in self.heatmap.columns)
         head = "".join(
-            f'<th scope="col"{" class=long" if len(name) > 3 else ""} title="{_words(name)}">{_words(name)}</th>'
-            for name in self.heatmap.columns
+            f'<th scope="col"{turned} title="{_words(name)}">{_words(name)}</th>' for name in self.heatmap.columns
         )
         corner = f"{_words(self.heatmap.row_title)} ↓ &nbsp; {_words(self.heatmap.column_title)} →"
         table = f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        hint = '<p class="quiet screen">A cell opens the images behind it.</p>' if every else ""
         picture = f'<img class="sprite" src="{_sprite(every, across)}" alt="" hidden>' if every else ""
         return (
-            f'<div class="cells" {data}><p class="quiet">{corner}</p><div class="wide">{table}</div>'
+            f'<div class="cells" {data}><p class="quiet">{corner}</p>{hint}<div class="wide">{table}</div>'
             f'<div class="behind" aria-live="polite"></div>{picture}</div>'
         )
 

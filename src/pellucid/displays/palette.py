@@ -32,9 +32,9 @@ def theme(*, ink: str = INK, quiet: str = QUIET, line: str = LINE, paper: str = 
             "offset": 12,
         },
         "style": {
-            "note": {"fill": quiet, "fontSize": 10},
-            "guide": {"stroke": quiet},
-            "interval": {"stroke": ink},
+            "note": {"color": quiet, "fontSize": 10},
+            "guide": {"color": quiet},
+            "interval": {"color": ink},
         },
         "axis": {
             "labelColor": quiet,

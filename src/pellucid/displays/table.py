@@ -15,6 +15,8 @@ from pellucid.displays.display import Display, plain
 from pellucid.displays.palette import INK, LINE, QUIET
 
 _ROW, _CHARACTER, _GAP = 22, 7.3, 24
+#: Characters of a cell in a page, at most.
+_LONGEST = 300
 #: Texts that are numbers for sure: with a sign or a point. Others may be names, such as the classes of digits.
 _NUMBER = re.compile(r"[+-]\d[\d,]*(\.\d+)?|\d[\d,]*\.\d+")
 
@@ -50,10 +52,14 @@ class Table(Display):
         return "\n".join([*([self.title] if self.title else []), *head, *map(line, cells)])
 
     def markdown(self) -> str:
-        """For a Markdown document."""
+        """For a Markdown document; no cell is taken for HTML."""
 
         def line(cells: Sequence[str]) -> str:
-            return "| " + " | ".join(svg.printable(cell).replace("|", "\\|") for cell in cells) + " |"
+            return (
+                "| "
+                + " | ".join(svg.printable(cell).replace("|", "\\|").replace("<", "&lt;") for cell in cells)
+                + " |"
+            )
 
         rule = line(["---:" if right else "---" for right in self._numeric()])
         return "\n".join([line(self.columns), rule, *map(line, self._cells())])
@@ -101,16 +107,15 @@ class Table(Display):
         def row(cells: Sequence[str], tag: str, number: int = -1) -> str:
             parts = []
             for column, (cell, r) in enumerate(zip(cells, right, strict=True)):
-                text = html.escape(cell)
+                text = html.escape(_clipped(cell))
                 if (number, column) in links:
                     text = f'<a href="{html.escape(links[number, column])}">{text}</a>'
                 parts.append(f"<{tag}{' class=number' if r else ''}>{text}</{tag}>")
             return f"<tr>{''.join(parts)}</tr>"
 
         caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
-        head = f"<thead>{row(self.columns, 'th')}</thead>" if any(self.columns) else ""
         body = "".join(row(cells, "td", k) for k, cells in enumerate(self._cells()))
-        return f"<table>{caption}{head}<tbody>{body}</tbody></table>"
+        return f"<table>{caption}<thead>{row(self.columns, 'th')}</thead><tbody>{body}</tbody></table>"
 
     def svg(self) -> str:
         cells, right = [list(self.columns), *self._cells()], self._numeric()
@@ -150,6 +155,11 @@ def _is_number(value: Any) -> bool:
     if isinstance(value, str):
         return value.endswith(" %") or value == "-" or _NUMBER.fullmatch(value) is not None
     return isinstance(value, (int, float))
+
+
+def _clipped(words: str) -> str:
+    """No cell of a page is endless; data and CSV hold it whole."""
+    return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1]}…"
 
 
 #: What LaTeX reads as something else than itself.

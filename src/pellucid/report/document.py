@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: The element of the page that holds its data.
 DATA = "pellucid-report"
+#: Bytes beyond which a page is heavy.
+HEAVY = 6_000_000
 
 
 @dataclass(frozen=True)
@@ -55,21 +58,26 @@ class Document:
             ],
         }
 
-    def html(self) -> str:
-        """One page. It asks for nothing, and its policy forbids it to; scripts run by their hashes alone."""
+    def html(self, *, drawn: bool = True) -> str:
+        """One page. It asks for nothing, and its policy forbids it to; scripts run by their hashes alone.
+
+        drawn: with drawings of its charts for readers without scripts, unless that makes it heavy.
+        """
         data = self.data()
         scripts = [vega_bundle(), start_script()]
         allowed = " ".join(f"'sha256-{_digest(one)}'" for one in scripts)
-        return _template().render(
+        page = _template().render(
             document=self,
             created=data["created"],
             version=data["pellucid"],
             style=design() + _file("report.css"),
             policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}",
             data=json_script(data, id=DATA),
-            drawn=[[figure(display) for display in one.displays] for one in self.sections],
+            drawn=[[figure(display, drawn=drawn) for display in one.displays] for one in self.sections],
             scripts=scripts,
         )
+        # of a heavy page the drawings for readers without scripts go first: they say nothing that the charts do not
+        return page if len(page) <= HEAVY else re.sub("<noscript>.*?</noscript>", "", page, flags=re.DOTALL)
 
     def markdown(self, folder: str) -> tuple[str, dict[str, bytes]]:
         """The text, and the pictures by the names under which it looks for them in `folder`."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import zip_longest
 from math import isclose
 from pathlib import Path
 from typing import Any
@@ -61,7 +63,7 @@ def verify(
     root = runs_root(runs)
     _present(data["kind"], subjects, root)
     document = report(subjects, runs=root, told=told)
-    anew = Page(document.html())
+    anew = Page(document.html(drawn=False))
     reasons = [
         f"{row[0]} ({row[1]})" for one in document.sections if one.key == "missing" for row in one.tables()[0].rows
     ]
@@ -119,15 +121,15 @@ def _results(kind: str, subjects: Sequence[str], root: Path) -> Iterator[Differe
 
 def _sections(key: str, said: Shown, found: Shown, unchecked: list[str] | None) -> Iterator[Difference]:
     """Differences of what a section shows. unchecked: takes missing pieces, if there is a reason for some."""
-    for kind, ours, theirs in (("text", said.texts, found.texts), ("chart", said.charts, found.charts)):
-        if len(ours) != len(theirs):
-            if unchecked is not None:
-                unchecked.append(f"section {key}: its {kind}s, since some cannot be made anew")
-                continue
-            yield Difference(f"section {key}", f"{len(ours)} {kind}s", f"{len(theirs)}")
-        for number, (one, other) in enumerate(zip(ours, theirs, strict=False), 1):
-            where = f"section {key}, {kind} {number}"
-            yield from _parts(where, one, other, key)
+    yield from _texts(key, said.texts, found.texts, unchecked)
+    if len(said.charts) != len(found.charts):
+        if unchecked is None:
+            yield Difference(f"section {key}", f"{len(said.charts)} charts", f"{len(found.charts)}")
+        else:
+            unchecked.append(f"section {key}: its charts, since some cannot be made anew")
+    else:
+        for number, (one, other) in enumerate(zip(said.charts, found.charts, strict=True), 1):
+            yield from _parts(f"section {key}, chart {number}", one, other, key)
     at = 0
     for number, (caption, rows) in enumerate(said.tables, 1):
         # the next table of this caption and these columns: some may be missing on the other side
@@ -151,6 +153,17 @@ def _sections(key: str, said: Shown, found: Shown, unchecked: list[str] | None) 
         yield from _cells(name, rows, other, key)
     if len(found.tables) > len(said.tables) and unchecked is None:
         yield Difference(f"section {key}", f"{len(said.tables)} tables", f"{len(found.tables)}")
+
+
+def _texts(key: str, said: Sequence[str], found: Sequence[str], unchecked: list[str] | None) -> Iterator[Difference]:
+    """Differences of lines; those that stand on one side alone are not wrong where pieces are missing."""
+    for kind, i, j, m, n in SequenceMatcher(None, said, found, autojunk=False).get_opcodes():
+        if kind == "equal" or (kind != "replace" and unchecked is not None):
+            continue
+        for one, other in zip_longest(said[i:j], found[m:n]):
+            if one is None or other is None or not _same(one, other, key):
+                told = ["nothing" if text is None else _short(text) for text in (one, other)]
+                yield Difference(f"section {key}, text", *told)
 
 
 def _cells(

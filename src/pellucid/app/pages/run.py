@@ -164,7 +164,7 @@ async def way(request: Request) -> Response:
     if name not in WAYS:
         raise UsageError(f"way: expected one of {', '.join(WAYS)}, found {name[:80]!r}.")
     display = await library.compute(lambda: look(run, name, images=[number]))
-    return render.page(request, "parts/display.html", title=name, drawn=Markup(figure(display, still=False)))
+    return render.page(request, "parts/display.html", title=name, drawn=Markup(figure(display, drawn=False)))
 
 
 def _run(request: Request) -> Run:
@@ -208,7 +208,7 @@ def _drawn(run: Run, key: str, display: Display) -> Markup:
         every = display.table.linked(links(run, key, display.table))
         words = "Numbers, each leading to all of its images"
         table = f'<details class="more"><summary>{words}</summary><div class="wide">{every}</div></details>'
-        return Markup(figure(display, still=False) + table)
+        return Markup(figure(display, drawn=False) + table)
     if isinstance(display, Page):
         return Markup(display.arranged(lambda one: str(_drawn(run, key, one))))
-    return Markup(figure(display, still=False))
+    return Markup(figure(display, drawn=False))

@@ -136,7 +136,7 @@ def _drawn(studied: Studied, key: str, display: Any) -> Markup:
             return Markup(f'<div class="wide">{display.linked(found)}</div>')
     if isinstance(display, Page):
         return Markup(display.arranged(lambda one: str(_drawn(studied, key, one))))
-    return Markup(figure(display, still=False))
+    return Markup(figure(display, drawn=False))
 
 
 def _links(studied: Studied, key: str, table: Table) -> Mapping[tuple[int, int], str]:

@@ -102,13 +102,13 @@ def confusion(run: Run) -> Section:
     known = answers(run)
     heatmap = confusion_matrix(known.found.confusion, class_names=run.class_names)
     table = confusion_table(known.found)
+    words = ["Rows are the true classes, columns what the network said."]
     try:
-        images = _tested(run, known)
+        behind = _behind(_tested(run, known), known)
     except DataError as error:
-        return Section("confusion", "What is taken for what", (f"Without images: {error}",), [heatmap, table])
-    words = "Rows are the true classes, columns what the network said. A cell opens the images behind it."
-    behind = _behind(images, known)
-    return Section("confusion", "What is taken for what", (words,), [Matrix(heatmap, table, behind)])
+        behind = {}
+        words.append(f"The images behind the cells are not here: {error}")
+    return Section("confusion", "What is taken for what", words, [Matrix(heatmap, table, behind)])
 
 
 def calibration(run: Run) -> Section:

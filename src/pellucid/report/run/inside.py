@@ -16,7 +16,7 @@ from pellucid.verbs.look import layer_table, look
 from pellucid.verbs.run import Run
 
 #: Images over which statistics and shifts are taken.
-STATISTICS, SHIFTED = 1_000, 1_000
+STATISTICS, SHIFTED = 1_000, 500
 #: Of the atlas: strongest images of a channel, channels of a layer, layers that are drawn.
 STRONGEST, CHANNELS, LAYERS = 3, 8, 5
 

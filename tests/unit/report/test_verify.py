@@ -1,0 +1,172 @@
+"""A report says what its runs say, and not a digit else."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pellucid.errors import DataError, StorageError, UsageError
+from pellucid.report import run_sections
+from pellucid.report.build import of_run, report
+from pellucid.report.verify import Verified, verify
+from pellucid.storage import sealed
+from pellucid.verbs.run import Run
+from pellucid.verbs.study import Studied
+from pellucid.verbs.train import train
+
+
+@pytest.fixture(scope="module", autouse=True)
+def light() -> Iterator[None]:
+    """Without the sections that take long and are compared as `statistics` is."""
+    slow = ("weights", "maps", "atlas", "shifts")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_sections, "SECTIONS", {k: v for k, v in run_sections.SECTIONS.items() if k not in slow})
+        yield
+
+
+@pytest.fixture(scope="module")
+def page(run: Run) -> str:
+    return of_run(run).html()
+
+
+def changed(page: str, old: str, new: str, tmp_path: Path, run: Run, *, after: str = "") -> Verified:
+    """The report with one text in place of another, verified."""
+    start = page.index(after)
+    at = page.index(old, start)
+    (tmp_path / "r.html").write_text(page[:at] + new + page[at + len(old) :])
+    return verify(tmp_path / "r.html", runs=run.path.parent)
+
+
+def test_a_report_as_it_was_written_agrees(page: str, run: Run, tmp_path: Path) -> None:
+    found = changed(page, "", "", tmp_path, run)
+    assert (list(found.differences), list(found.unchecked)) == ([], [])
+    assert found.checked >= 10 and found.values > 400
+
+
+def test_a_number_changed_in_a_table_is_found(page: str, run: Run, tmp_path: Path) -> None:
+    row = next(one for one in run.per_class_table().rows if one[0] == "3")
+    cell = f"<td class=number>{row[2]}</td>"
+    found = changed(
+        page, cell, "<td class=number>99.99 %</td>", tmp_path, run, after=f"<td>3</td>{'<'}td class=number>{row[1]}"
+    )
+    assert [str(one) for one in found.differences] == [
+        f"section classes, table '1', row 4 (3), recall: the report says 99.99 %, its runs give {row[2]}"
+    ] or [one.said for one in found.differences] == ["99.99 %"]
+    assert found.differences[0].found == row[2]
+
+
+def test_a_number_changed_in_the_data_is_found(page: str, run: Run, tmp_path: Path) -> None:
+    row = run.per_class_table().rows[3]
+    old = json.dumps(list(row), separators=(",", ":"))
+    new = json.dumps([row[0], "99.99 %", *row[2:]], separators=(",", ":"))
+    found = changed(page, old, new, tmp_path, run, after="pellucid-report")
+    assert [(one.said, one.found) for one in found.differences] == [("99.99 %", row[1])]
+    assert found.differences[0].where.startswith("data of section classes")
+
+
+def test_a_number_changed_in_a_sentence_is_found(page: str, run: Run, tmp_path: Path) -> None:
+    accuracy = f"{100 * run.evaluate().accuracy:.2f} %"
+    found = changed(page, accuracy, "99.90 %", tmp_path, run, after='<section class="section" id="answer"')
+    assert len(found.differences) == 1 and "99.90 %" in found.differences[0].said
+
+
+def test_a_count_changed_in_the_confusion_matrix_is_found(page: str, run: Run, tmp_path: Path) -> None:
+    count = str(run.evaluate().confusion[0, 0])
+    found = changed(page, f">{count}</button>", ">7777</button>", tmp_path, run, after='id="confusion"')
+    assert [(one.said, one.found) for one in found.differences] == [("7777", count)]
+
+
+def test_a_point_moved_in_a_chart_is_found(page: str, run: Run, tmp_path: Path) -> None:
+    value = run.folder.metrics()[1]["validation_accuracy"]
+    text = f'"y":{float(f"{value:.6g}")}'
+    found = changed(page, text, '"y":0.9999', tmp_path, run, after='id="learning"')
+    assert [one.said for one in found.differences] == ["0.9999"]
+    assert found.differences[0].where.startswith("section learning, chart 2")
+
+
+def test_a_section_taken_out_of_the_page_or_put_in_is_found(page: str, run: Run, tmp_path: Path) -> None:
+    without = re.sub(r'<section class="section" id="mistakes".*?</section>', "", page, flags=re.S)
+    found = changed(without, "", "", tmp_path, run)
+    assert [one.where for one in found.differences] == ["section mistakes"]
+    found = changed(page, "</main>", '<section id="more"><p>100 %</p></section></main>', tmp_path, run)
+    assert [one.where for one in found.differences] == ["section more"]
+
+
+def test_numbers_of_weights_may_differ_in_their_last_digit_alone(page: str, run: Run, tmp_path: Path) -> None:
+    found = re.search(r'id="statistics".*?<td class=number>(-?\d\.\d{3,})</td>', page, re.S)
+    assert found is not None
+    number = float(found[1])
+    for share, differences in ((1.0005, 0), (1.01, 1)):
+        told = changed(page, f">{found[1]}<", f">{number * share:.6g}<", tmp_path, run, after='id="statistics"')
+        assert len(told.differences) == differences
+
+
+def test_a_result_that_its_predictions_do_not_give_is_found(page: str, run: Run, tmp_path: Path) -> None:
+    shutil.copytree(run.path, tmp_path / "runs" / run.id)
+    result = {key: value for key, value in run.result.items() if key != "sha256"}
+    sealed.write_json(tmp_path / "runs" / run.id / "result.json", {**result, "test_accuracy": 0.999})
+    (tmp_path / "r.html").write_text(page)
+    found = verify(tmp_path / "r.html", runs=tmp_path / "runs")
+    assert f"{run.id}, result.json, test_accuracy" in [one.where for one in found.differences]
+
+
+def test_other_predictions_change_what_is_found(page: str, run: Run, tmp_path: Path) -> None:
+    shutil.copytree(run.path, tmp_path / "runs" / run.id)
+    opened = Run.open(tmp_path / "runs", run.id)
+    kept = opened.folder.predictions()
+    assert kept is not None
+    opened.folder.save_predictions({**kept, "logits": np.roll(kept["logits"], 1, axis=1)})
+    (tmp_path / "r.html").write_text(page)
+    where = {one.where.partition(",")[0] for one in verify(tmp_path / "r.html", runs=tmp_path / "runs").differences}
+    assert {"section answer", "section classes", "section confusion", "section calibration"} <= where
+
+
+def test_reports_of_studies_and_of_several_runs_are_verified(
+    run: Run, other: Run, study: Studied, runs: Path, tmp_path: Path
+) -> None:
+    for names, number in (
+        (["rates"], study.table().rows[0][2]),
+        ([run.id, other.id], f"{100 * run.evaluate().accuracy:.2f} %"),
+    ):
+        text = report(names, runs=runs).html()
+        (tmp_path / "r.html").write_text(text)
+        assert not verify(tmp_path / "r.html", runs=runs).differences
+        cell = f">{number}</td>"
+        assert cell in text
+        (tmp_path / "r.html").write_text(text.replace(cell, ">12.34 %</td>", 1))
+        assert "12.34 %" in {one.said for one in verify(tmp_path / "r.html", runs=runs).differences}
+
+
+def test_a_report_whose_runs_are_gone_says_so(page: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "r.html").write_text(page)
+    with pytest.raises(UsageError, match=r"expected the runs of the report in .*, found that it is not there"):
+        verify(tmp_path / "r.html", runs=tmp_path / "runs")
+
+
+def test_what_needs_images_that_are_gone_is_told_not_called_wrong(pictures: Path, tmp_path: Path) -> None:
+    shutil.copytree(pictures, tmp_path / "pictures")
+    run = train("mlp", str(tmp_path / "pictures"), epochs=1, exact=True, runs=tmp_path / "runs", pictures=False)
+    (tmp_path / "r.html").write_text(of_run(run).html())
+    shutil.rmtree(tmp_path / "pictures")
+    found = verify(tmp_path / "r.html", runs=tmp_path / "runs")
+    assert list(found.differences) == []
+    assert any(one.startswith("section samples: ") and "expected a folder" in one for one in found.unchecked)
+    row = Run.open(tmp_path / "runs", run.id)
+    accuracy = f"{100 * (row.folder.result() or {})['test_accuracy']:.2f} %"
+    page = (tmp_path / "r.html").read_text()
+    (tmp_path / "r.html").write_text(page.replace(f"<td>{accuracy}</td>", "<td>1.23 %</td>"))
+    assert "1.23 %" in {one.said for one in verify(tmp_path / "r.html", runs=tmp_path / "runs").differences}
+
+
+def test_another_page_is_no_report(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text("<p>hello</p>")
+    with pytest.raises(DataError, match="expected a report by pellucid"):
+        verify(tmp_path / "a.html")
+    with pytest.raises(StorageError, match="cannot be read"):
+        verify(tmp_path / "none.html")
