@@ -110,7 +110,8 @@ class Table(Display):
                 text = html.escape(_clipped(cell))
                 if (number, column) in links:
                     text = f'<a href="{html.escape(links[number, column])}">{text}</a>'
-                parts.append(f"<{tag}{' class=number' if r else ''}>{text}</{tag}>")
+                kind = tag if text else "td"  # a column without a name has no heading
+                parts.append(f"<{kind}{' class=number' if r else ''}>{text}</{kind}>")
             return f"<tr>{''.join(parts)}</tr>"
 
         caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""

@@ -28,6 +28,10 @@ async function load(section) {
   if ("keep" in section.dataset || !answer.ok) section.replaceChildren(heading, content.content);
   else section.replaceChildren(content.content);
   await window.pellucid?.start(section);
+  // what scrolls can be scrolled by keys too
+  for (const one of section.querySelectorAll("figure, .wide, .chart, .drawing")) {
+    if (one.scrollWidth > one.clientWidth + 1) one.tabIndex = 0;
+  }
 }
 
 const watcher = new IntersectionObserver(
