@@ -55,6 +55,7 @@ class Library:
         self._read = -inf
         self._open: OrderedDict[str, _Opened] = OrderedDict()
         self._limiter: CapacityLimiter | None = None
+        self._slow_limiter: CapacityLimiter | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict a run, newest first, at most half a second old; see `RunIndex.rows`. Not to be changed."""
@@ -123,6 +124,12 @@ class Library:
         if self._limiter is None:
             self._limiter = CapacityLimiter(AT_ONCE)
         return await anyio.to_thread.run_sync(function, *arguments, limiter=self._limiter)
+
+    async def draw(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Like `compute`, in a line of its own, for what may take many seconds: quick questions do not wait for it."""
+        if self._slow_limiter is None:
+            self._slow_limiter = CapacityLimiter(AT_ONCE)
+        return await anyio.to_thread.run_sync(function, *arguments, limiter=self._slow_limiter)
 
     def _opened(self, run_id: str) -> _Opened:
         self.warm()

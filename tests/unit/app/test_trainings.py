@@ -49,7 +49,7 @@ def test_a_training_is_begun_watched_stopped_and_resumed_to_the_same_bits(
 ) -> None:
     from pellucid.verbs.train import train
 
-    run_id = begun(client, epochs="400")
+    run_id = begun(client, epochs="150")
     assert client.get(f"/run/{run_id}").status_code == 200  # before its folder is there
     until(lambda: (tmp_path / run_id / "metrics.jsonl").exists())
     assert "Stop</button>" in client.get(f"/run/{run_id}").text
@@ -59,12 +59,12 @@ def test_a_training_is_begun_watched_stopped_and_resumed_to_the_same_bits(
     run = Run.open(tmp_path, run_id)
     assert run.status == "interrupted" and run.folder.events()[-1]["event"] == "interrupted"
     done = len(run.folder.metrics())
-    assert 0 < done < 400
+    assert 0 < done < 150
     assert "Go on</button>" in client.get(f"/run/{run_id}").text
     assert client.post(f"/run/{run_id}/resume").status_code == 303
     until(lambda: run.status == "finished")
     alone = train(
-        "mlp", "digits", epochs=400, precision="fp32", threads=1, device="cpu", runs=tmp_path / "b", pictures=False
+        "mlp", "digits", epochs=150, precision="fp32", threads=1, device="cpu", runs=tmp_path / "b", pictures=False
     )
     assert alone.id == run_id
     assert (alone.path / "metrics.jsonl").read_bytes() == (run.path / "metrics.jsonl").read_bytes()

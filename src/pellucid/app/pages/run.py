@@ -83,14 +83,19 @@ def show(request: Request) -> Response:
     )
 
 
-def part(request: Request) -> Response:
+async def part(request: Request) -> Response:
     """One section; nothing where it does not apply."""
-    run = _run(request)
-    found = section(run, request.path_params["key"])
-    if found is None:
-        return Response(status_code=204)
-    drawn = [_drawn(run, found.key, display) for display in found.displays]
-    return render.page(request, "parts/section.html", title=found.title, section=found, drawn=drawn)
+    library: Library = request.app.state.library
+
+    def made() -> Response:
+        run = _run(request)
+        found = section(run, request.path_params["key"])
+        if found is None:
+            return Response(status_code=204)
+        drawn = [_drawn(run, found.key, display) for display in found.displays]
+        return render.page(request, "parts/section.html", title=found.title, section=found, drawn=drawn)
+
+    return await library.draw(made)
 
 
 def images(request: Request) -> Response:
@@ -160,11 +165,15 @@ def image(request: Request) -> Response:
 async def way(request: Request) -> Response:
     """One way of looking at one image."""
     library: Library = request.app.state.library
-    run, number, name = _run(request), _number(request), request.path_params["way"]
+    number, name = _number(request), request.path_params["way"]
     if name not in WAYS:
         raise UsageError(f"way: expected one of {', '.join(WAYS)}, found {name[:80]!r}.")
-    display = await library.compute(lambda: look(run, name, images=[number]))
-    return render.page(request, "parts/display.html", title=name, drawn=Markup(figure(display, drawn=False)))
+
+    def made() -> Response:
+        drawn = Markup(figure(look(_run(request), name, images=[number]), drawn=False))
+        return render.page(request, "parts/display.html", title=name, drawn=drawn)
+
+    return await library.draw(made)
 
 
 def _run(request: Request) -> Run:

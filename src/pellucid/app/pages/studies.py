@@ -81,18 +81,22 @@ def show(request: Request) -> Response:
     )
 
 
-def part(request: Request) -> Response:
+async def part(request: Request) -> Response:
     """One section; nothing where it does not apply."""
     library: Library = request.app.state.library
     key = request.path_params["key"]
     if key not in SECTIONS:
         raise unknown_name("section", key, SECTIONS)
-    studied = library.study(request.path_params["name"])
-    found = SECTIONS[key](studied)
-    if found is None:
-        return Response(status_code=204)
-    drawn = [_drawn(studied, found.key, display) for display in found.displays]
-    return render.page(request, "parts/section.html", title=found.title, section=found, drawn=drawn)
+
+    def made() -> Response:
+        studied = library.study(request.path_params["name"])
+        found = SECTIONS[key](studied)
+        if found is None:
+            return Response(status_code=204)
+        drawn = [_drawn(studied, found.key, display) for display in found.displays]
+        return render.page(request, "parts/section.html", title=found.title, section=found, drawn=drawn)
+
+    return await library.draw(made)
 
 
 def reported(request: Request) -> Response:

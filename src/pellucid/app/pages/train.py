@@ -52,7 +52,7 @@ async def preview(request: Request) -> Response:
     values["command"] = shlex.join(("pellucid", *words_of_form(form)))
     if form.asked is not None:
         try:
-            spec, splits = await library.compute(prepare, form.asked)
+            spec, splits = await library.draw(prepare, form.asked)
             values["known"] = _known(library, spec, splits)
         except PellucidError as error:
             values["trouble"] = str(error)
@@ -72,7 +72,7 @@ async def seconds(request: Request) -> Response:
         spec, splits = prepare(form.asked)
         return epoch_seconds(spec, splits), spec.recipe.epochs
 
-    each, epochs = await library.compute(timed)
+    each, epochs = await library.draw(timed)
     return render.page(request, "parts/time.html", title="Time", each=each, epochs=epochs)
 
 
@@ -88,7 +88,7 @@ async def begin(request: Request) -> Response:
     if form.asked is None:
         return _form(request, form, code=400)
     try:
-        spec, _ = await library.compute(prepare, form.asked)
+        spec, _ = await library.draw(prepare, form.asked)
     except PellucidError as error:
         return _form(request, form, code=400, trouble=str(error))
     trainings.begin(spec.id, words_of_form(form))
