@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pellucid.cli import atlas, by_hand, curves, data, look, networks, report, runs, search, study, train
+from pellucid.cli import atlas, by_hand, curves, data, look, networks, report, runs, search, serve, study, train
 
 app = typer.Typer(
     name="pellucid",
@@ -43,6 +43,7 @@ study.add_to(app)
 curves.add_to(app)
 report.add_to(app)
 search.add_to(app)
+serve.add_to(app)
 data.add_to(app)
 networks.add_to(app)
 runs.add_to(app)

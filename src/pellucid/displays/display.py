@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
-from pellucid.displays.palette import design
+from pellucid.displays.palette import design, fragments
 from pellucid.errors import StorageError, UsageError
 
 FORMATS = ("png", "svg", "pdf", "html", "json")
@@ -33,9 +33,8 @@ class Display(ABC):
         """The drawing as a PNG on white, at twice its size in CSS pixels."""
 
     def fragment(self) -> str:
-        """The drawing as a piece of an HTML page, no wider than what holds it."""
-        drawing = self.svg().replace("<svg ", '<svg style="max-width:100%; height:auto" ', 1)
-        return f'<div class="pellucid-chart">{drawing}</div>'
+        """The drawing as a piece of an HTML page that has the rules of `design`; without inline style."""
+        return f'<div class="pellucid-chart">{self.svg()}</div>'
 
     def page(self) -> str:
         """One HTML page that needs nothing but itself."""
@@ -80,7 +79,7 @@ class Display(ABC):
         return target
 
     def _repr_html_(self) -> str:
-        return self.fragment()
+        return f"<style>{fragments()}</style>{self.fragment()}"  # a notebook has not the whole sheet
 
 
 def plain(value: Any) -> Any:

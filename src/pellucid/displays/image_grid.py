@@ -134,7 +134,7 @@ class ImageGrid(Display):
                 parts.append(svg.element("rect", fill=_MARKS[mark][0], **frame))
             data = f"data:image/png;base64,{base64.b64encode(_encoded(_picture_of(self.images[k]))).decode()}"
             place = {"x": x, "y": y, "width": wide, "height": high}
-            parts.append(svg.element("image", style="image-rendering:pixelated", href=data, **place))
+            parts.append(svg.element("image", image_rendering="pixelated", href=data, **place))
             if self.captions:
                 words = _fitting(self.caption(k), _font(11), cell_width - 4)
                 parts.append(svg.text(words, x=x, y=y + high + 13, fill=INK))

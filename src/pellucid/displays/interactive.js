@@ -52,6 +52,8 @@
       const at = Number(button.dataset.first) + k;
       const item = document.createElement("li");
       const tile = document.createElement("i");
+      tile.style.backgroundImage = `url(${matrix.querySelector(".sprite").src})`;
+      tile.style.backgroundSize = `${across * width * scale}px auto`;
       tile.style.width = `${width * scale}px`;
       tile.style.height = `${height * scale}px`;
       const x = (at % across) * width * scale;

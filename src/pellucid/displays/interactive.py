@@ -126,7 +126,7 @@ def _tiles(grid: ImageGrid) -> str:
         picture = (
             f'<img class="{mark or "plain"}" src="{png_address(image)}" width="{width}" height="{height}" alt="">'
         )
-        parts.append(f'<li style="width:{max(width, 72)}px">{picture}<span title="{words}">{words}</span></li>')
+        parts.append(f'<li>{picture}<span title="{words}">{words}</span></li>')
     title = f"<h3>{html.escape(svg.printable(grid.title))}</h3>" if grid.title else ""
     return f'{title}<ul class="tiles">{"".join(parts)}</ul>'
 

@@ -73,10 +73,10 @@ class Matrix(Display):
         corner = f"{_words(self.heatmap.row_title)} ↓ &nbsp; {_words(self.heatmap.column_title)} →"
         table = f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>"
         hint = '<p class="quiet screen">A cell opens the images behind it.</p>' if every else ""
-        sheet = f"--sheet:url({_sprite(every, across)});--across:{across * width * scale}px" if every else ""
+        picture = f'<img class="sprite" src="{_sprite(every, across)}" alt="" hidden>' if every else ""
         return (
-            f'<div class="cells" {data} style="{sheet}"><p class="quiet">{corner}</p>{hint}'
-            f'<div class="wide">{table}</div><div class="behind" aria-live="polite"></div></div>'
+            f'<div class="cells" {data}><p class="quiet">{corner}</p>{hint}<div class="wide">{table}</div>'
+            f'<div class="behind" aria-live="polite"></div>{picture}</div>'
         )
 
     def _row(self, i: int, places: Mapping[tuple[int, int], int]) -> str:
@@ -95,11 +95,16 @@ class Matrix(Display):
                     f'data-captions="{html.escape(json.dumps(list(one.captions)))}" '
                     f'aria-label="{html.escape(f"{told}: {text}")}">{words}</button>'
                 )
-            # the shade is the page's to mix, light or dark
-            depth = f' class="some{" deep" * bool(values[j] > 0.55)}" style="--share:{100 * values[j]:.0f}"'
+            # the shade is the page's to mix, light or dark; by class, since pages may forbid inline style
+            depth = f' class="some share-{_step(values[j])}"'
             cells.append(f"<td{depth if text else ''}>{words}</td>")
         name = _words(self.heatmap.rows[i])
         return f'<tr><th scope="row" title="{name}">{name}</th>{"".join(cells)}</tr>'
+
+
+def _step(share: float) -> int:
+    """A share as a whole number of twentieths, at least one where there is anything."""
+    return min(20, math.ceil(20 * share - 1e-9)) if share > 0 else 0
 
 
 def _words(name: str) -> str:

@@ -28,10 +28,10 @@ class Page(Display):
         return self.arranged(lambda one: one.fragment())
 
     def arranged(self, draw: Callable[[Display], str]) -> str:
-        """The displays beside each other as `draw` writes each in HTML."""
-        column = f"minmax(min(100%, max(20rem, {90 // self.columns}%)), 1fr)"  # narrow screens: one a row
-        style = f"display:grid; gap:1rem; grid-template-columns:repeat(auto-fit, {column})"
-        return f'<div style="{style}">{"".join(f"<div>{draw(one)}</div>" for one in self.displays)}</div>'
+        """The displays beside each other as `draw` writes each in HTML; one a row on narrow screens."""
+        beside = ("", " two", " more")[min(self.columns, 3) - 1]
+        inner = "".join(f"<div>{draw(one)}</div>" for one in self.displays)
+        return f'<div class="pellucid-beside{beside}">{inner}</div>'
 
     def _placed(self, sizes: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], int, int]:
         """Left and top of each display, and the whole's width and height."""

@@ -57,3 +57,9 @@ def theme(*, ink: str = INK, quiet: str = QUIET, line: str = LINE, paper: str = 
 def design() -> str:
     """The style sheet of every page: type scale, spacing, colours, light and dark."""
     return files("pellucid.displays").joinpath("design.css").read_text(encoding="utf-8")
+
+
+@cache
+def fragments() -> str:
+    """The part of it that every display's fragment needs, where there is no page around it."""
+    return design().partition("/* Fragments */")[2].partition("/* End of fragments */")[0]

@@ -107,7 +107,13 @@ def _image(pixels: NDArray[np.uint8], x: int, y: int, width: int, height: int) -
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "PNG")
     href = f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}"
-    style = "image-rendering:pixelated"
     return svg.element(
-        "image", x=x, y=y, width=width, height=height, preserveAspectRatio="none", style=style, href=href
+        "image",
+        x=x,
+        y=y,
+        width=width,
+        height=height,
+        preserveAspectRatio="none",
+        image_rendering="pixelated",
+        href=href,
     )

@@ -6,7 +6,7 @@ import csv
 import html
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,17 +98,24 @@ class Table(Display):
         return "\n".join(whole)
 
     def fragment(self) -> str:
+        return self.linked({})
+
+    def linked(self, links: Mapping[tuple[int, int], str]) -> str:
+        """The fragment, with addresses behind the cells of some (row, column)."""
         right = self._numeric()
 
-        def row(cells: Sequence[str], tag: str) -> str:
-            parts = (
-                f"<{tag}{' class=number' if r else ''}>{html.escape(_clipped(cell))}</{tag}>"
-                for cell, r in zip(cells, right, strict=True)
-            )
+        def row(cells: Sequence[str], tag: str, number: int = -1) -> str:
+            parts = []
+            for column, (cell, r) in enumerate(zip(cells, right, strict=True)):
+                text = html.escape(_clipped(cell))
+                if (number, column) in links:
+                    text = f'<a href="{html.escape(links[number, column])}">{text}</a>'
+                kind = tag if text else "td"  # a column without a name has no heading
+                parts.append(f"<{kind}{' class=number' if r else ''}>{text}</{kind}>")
             return f"<tr>{''.join(parts)}</tr>"
 
         caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
-        body = "".join(row(cells, "td") for cells in self._cells())
+        body = "".join(row(cells, "td", k) for k, cells in enumerate(self._cells()))
         return f"<table>{caption}<thead>{row(self.columns, 'th')}</thead><tbody>{body}</tbody></table>"
 
     def svg(self) -> str:

@@ -24,7 +24,11 @@ class DataSpec:
     )
     channels: int | None = field(default=None, metadata={"help": "1 for gray, 3 for colour (image_folder)"})
     unreadable: str = field(
-        default="refuse", metadata={"help": "image files that cannot be read: refuse or skip (image_folder)"}
+        default="refuse",
+        metadata={
+            "help": "image files that cannot be read: refuse or skip (image_folder)",
+            "choices": ("refuse", "skip"),
+        },
     )
     group: str | None = field(
         default=None,

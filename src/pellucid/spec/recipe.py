@@ -21,8 +21,8 @@ SCHEDULES = ("constant", "step", "cosine", "one_cycle", "plateau")
 METRICS = tuple(f"{split}_{value}" for split in ("validation", "train", "test") for value in ("accuracy", "loss"))
 
 
-def _option(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
+def _option(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"help": text, "choices": choices})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +35,13 @@ class Recipe:
     epochs: int = _option(5, "passes over the training images, at most")
     batch_size: int = _option(64, "images a step")
 
-    loss: str = _option("cross_entropy", f"one of {', '.join(LOSSES)}; mse and l1 on probabilities, bce on logits")
+    loss: str = _option(
+        "cross_entropy", f"one of {', '.join(LOSSES)}; mse and l1 on probabilities, bce on logits", LOSSES
+    )
     label_smoothing: float = _option(0.0, "share of each label spread over all classes (cross entropy)")
     l2: float = _option(0.0, "penalty on the loss: l2 / (2 * batch) * sum of squared weights, biases left out")
 
-    optimizer: str = _option("adam", f"one of {', '.join(OPTIMIZERS)}")
+    optimizer: str = _option("adam", f"one of {', '.join(OPTIMIZERS)}", OPTIMIZERS)
     lr: float = _option(0.001, "learning rate; the highest one of one_cycle")
     momentum: float = _option(0.0, "momentum (sgd, rmsprop, rmsprop_printed, muon)")
     nesterov: bool = _option(False, "Nesterov momentum (sgd, muon)")
@@ -51,7 +53,7 @@ class Recipe:
         "added to the gradient as weight_decay * weight; adamw and muon: shrinks the weights by lr * weight_decay",
     )
 
-    schedule: str = _option("constant", f"learning rate over time: one of {', '.join(SCHEDULES)}")
+    schedule: str = _option("constant", f"learning rate over time: one of {', '.join(SCHEDULES)}", SCHEDULES)
     step_size: int = _option(10, "epochs between two drops (schedule step)")
     gamma: float = _option(0.1, "factor of each drop (schedule step)")
     min_lr: float = _option(0.0, "lowest learning rate (schedules cosine and plateau)")
@@ -62,12 +64,12 @@ class Recipe:
     plateau_patience: int = _option(5, "epochs without improvement before a drop (plateau)")
 
     monitor: str = _option(
-        "validation_accuracy", "metric that chooses the best weights, stops early and finds plateaus"
+        "validation_accuracy", "metric that chooses the best weights, stops early and finds plateaus", METRICS
     )
     min_delta: float = _option(0.0, "smallest change of the monitored metric that counts as improvement")
     patience: int | None = _option(None, "stop after this many epochs without improvement")
     stop_at: float | None = _option(None, "stop when stop_metric reaches this value, for instance 0.99")
-    stop_metric: str = _option("validation_accuracy", "metric of stop_at")
+    stop_metric: str = _option("validation_accuracy", "metric of stop_at", METRICS)
     time_budget: float | None = _option(None, "stop after this many seconds of training")
 
     augmentation: Augmentation = field(default_factory=Augmentation)

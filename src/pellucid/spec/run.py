@@ -29,12 +29,16 @@ class RunSpec:
     network: Network | ForeignModule
     data: DataSpec
     recipe: Recipe = field(default_factory=Recipe)
-    engine: str = field(default="pytorch", metadata={"help": f"one of {', '.join(ENGINES)}"})
+    engine: str = field(default="pytorch", metadata={"help": f"one of {', '.join(ENGINES)}", "choices": ENGINES})
     seed: int = field(default=0, metadata={"help": "seed of weights, order of images, dropout and augmentation"})
     threads: int | None = field(default=None, metadata={"help": "threads of the processor (default: one a core)"})
-    device: str = field(default="auto", metadata={"help": f"one of {', '.join(DEVICES)}"})
+    device: str = field(default="auto", metadata={"help": f"one of {', '.join(DEVICES)}", "choices": DEVICES})
     precision: str = field(
-        default="auto", metadata={"help": f"one of {', '.join(PRECISIONS)}; auto: bf16 where a probe shows it faster"}
+        default="auto",
+        metadata={
+            "help": f"one of {', '.join(PRECISIONS)}; auto: bf16 where a probe shows it faster",
+            "choices": PRECISIONS,
+        },
     )
 
     def __post_init__(self) -> None:

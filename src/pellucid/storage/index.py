@@ -7,18 +7,27 @@ written, the same table lives in memory.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import sqlite3
 from contextlib import closing
+from dataclasses import MISSING, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pellucid.errors import PellucidError
+from pellucid.spec.augmentation import Augmentation
+from pellucid.spec.data import DataSpec
+from pellucid.spec.recipe import Recipe
+from pellucid.spec.run import RunSpec
 from pellucid.storage.run_folder import RunFolder, is_locked
-from pellucid.storage.runs_root import run_ids
 
 _FILES = ("run.json", "metrics.jsonl", "result.json")
-_TABLE = "CREATE TABLE IF NOT EXISTS runs_1 (id TEXT PRIMARY KEY, signature TEXT NOT NULL, row TEXT NOT NULL)"
+#: The number goes up when rows change their form; rows of an older form are made anew.
+_NAME = "runs_2"
+_TABLE = f"CREATE TABLE IF NOT EXISTS {_NAME} (id TEXT PRIMARY KEY, signature TEXT NOT NULL, row TEXT NOT NULL)"
 
 
 class RunIndex:
@@ -29,7 +38,8 @@ class RunIndex:
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict a run, newest first: id, status, network, dataset, optimizer, lr, seed, epochs, the accuracy and
-        loss of each split at the best epoch (of the last one while it trains), seconds, created.
+        loss of each split at the best epoch (of the last one while it trains), seconds, created; configuration: the
+        same for runs that differ in their seed alone; options: what else differs from the defaults, in words.
 
         A damaged run is a row of status "broken" with its reason.
         """
@@ -48,32 +58,40 @@ class RunIndex:
     def _refreshed(self, where: Path | str) -> list[dict[str, Any]]:
         with closing(sqlite3.connect(where, timeout=2.0)) as database, database:
             database.execute(_TABLE)
-            known = {run_id: (signature, row) for run_id, signature, row in database.execute("SELECT * FROM runs_1")}
+            known = {
+                run_id: (signature, row) for run_id, signature, row in database.execute(f"SELECT * FROM {_NAME}")
+            }
             rows, changed = [], []
-            names = run_ids(self.root)
-            for name in names:
-                signature = _signature(self.root / name)
+            names = set()
+            for name in sorted(os.listdir(self.root)):  # noqa: PTH208  (names alone are wanted)
+                signature = None if name.startswith(".") else _signature(f"{self.root}/{name}")
+                if signature is None:  # no run
+                    continue
+                names.add(name)
                 if name in known and known[name][0] == signature:
                     row = json.loads(known[name][1])
                 else:
                     row = _row(self.root, name)
                     changed.append((name, signature, json.dumps(row)))
-                if is_locked(self.root / name):
+                if row["status"] == "interrupted" and is_locked(self.root / name):
                     row["status"] = "running"
                 rows.append(row)
-            gone = [(name,) for name in known.keys() - set(names)]
-            database.executemany("INSERT OR REPLACE INTO runs_1 VALUES (?, ?, ?)", changed)
-            database.executemany("DELETE FROM runs_1 WHERE id = ?", gone)
+            gone = [(name,) for name in known.keys() - names]
+            database.executemany(f"INSERT OR REPLACE INTO {_NAME} VALUES (?, ?, ?)", changed)
+            database.executemany(f"DELETE FROM {_NAME} WHERE id = ?", gone)
         return sorted(rows, key=lambda row: (row.get("created") or "", row["id"]), reverse=True)
 
 
-def _signature(folder: Path) -> str:
+def _signature(folder: str) -> str | None:
+    """Times and sizes of the files that a row is made of; None where there is no run. Quick: asked of every run."""
     parts = []
     for name in _FILES:
         try:
-            found = (folder / name).stat()
+            found = os.stat(f"{folder}/{name}")  # noqa: PTH116  (a Path for each takes longer than the rest)
             parts.append(f"{found.st_mtime_ns}:{found.st_size}")
         except OSError:
+            if name == "run.json":
+                return None
             parts.append("-")
     return " ".join(parts)
 
@@ -103,4 +121,37 @@ def _row(root: Path, name: str) -> dict[str, Any]:
         },
         "seconds": numbers.get("seconds"),
         "created": manifest.get("created"),
+        "configuration": _configuration(spec),
+        "options": _options(spec),
+    }
+
+
+def _configuration(spec: dict[str, Any]) -> str:
+    """Ten digits of the SHA-256 of a spec without its seed."""
+    rest = {key: value for key, value in spec.items() if key != "seed"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, default=str).encode()).hexdigest()[:10]
+
+
+def _options(spec: dict[str, Any]) -> str:
+    """``batch_size=128 subset=2000``: fields that are not as they are by default, but for those with a column."""
+    recipe = spec.get("recipe", {})
+    parts = {**spec, **spec.get("data", {}), **recipe, **recipe.get("augmentation", {})}
+    found = []
+    for name, default in _defaults().items():
+        value = parts.get(name, default)
+        value = tuple(value) if isinstance(value, list) else value
+        if value != default:
+            word = "+".join(map(str, value)) if isinstance(value, tuple) else value
+            found.append(f"{name}={word:g}" if isinstance(word, float) else f"{name}={word}")
+    return " ".join(found)
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    columns = {"name", "path", "optimizer", "lr", "seed"}
+    return {
+        item.name: item.default
+        for owner in (Recipe, Augmentation, DataSpec, RunSpec)
+        for item in fields(owner)
+        if item.default is not MISSING and item.name not in columns
     }

@@ -41,6 +41,10 @@ class StudyFolder:
         path = self.path / f"{self.kind}.json"
         return sealed.read_json(path) if path.exists() else None
 
+    def asked(self) -> dict[str, Any]:
+        """What was asked for. Raises StorageError where there is nothing, or nothing whole."""
+        return sealed.read_json(self.path / "study.json")
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Makes this process the only one at the study. Raises StorageError if another is."""

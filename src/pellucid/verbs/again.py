@@ -24,16 +24,20 @@ def command(run: Run) -> str | None:
     spec = run.spec
     if isinstance(spec.network, ForeignModule):
         return None
-    data = spec.data.path or spec.data.name
     network = spec.network.name if in_catalogue(run) else f"{spec.network.name}.toml"
-    words = ["pellucid", "train", network, data]
+    return shlex.join(["pellucid", "train", network, spec.data.path or spec.data.name, *options(spec)])
+
+
+def options(spec: RunSpec) -> list[str]:
+    """What of a spec is not as by default, as words of the command line."""
     owners = {"run": spec, "recipe": spec.recipe, "augmentation": spec.recipe.augmentation, "data": spec.data}
+    words: list[str] = []
     for part, (kind, left_out) in PARTS.items():
         for item in fields(kind):
             value = getattr(owners[part], item.name)
             if item.name not in left_out and value != item.default:
-                words += _option(item.name, value)
-    return shlex.join(words)
+                words += option(item.name, value)
+    return words
 
 
 def in_catalogue(run: Run) -> bool:
@@ -66,13 +70,18 @@ def spec_of(run: Run) -> dict[str, Any]:
     return flatten({**plain, "decided": run.folder.manifest.get("decisions", {})})
 
 
-def _option(name: str, value: Any) -> list[str]:
+def option(name: str, value: Any) -> list[str]:
+    """A field's value as words of the command line; none of them can be taken for another option."""
     word = "--view" if name == "views" else f"--{name.replace('_', '-')}"
     if isinstance(value, bool):
         return [word if value else f"--no-{word[2:]}"]
     if name == "views":
-        return [part for view in value for part in (word, str(view))]
-    return [word, *map(str, value)] if isinstance(value, tuple) else [word, str(value)]
+        return [part for view in value for part in _pair(word, str(view))]
+    return [word, *map(str, value)] if isinstance(value, tuple) else _pair(word, str(value))
+
+
+def _pair(word: str, value: str) -> list[str]:
+    return [f"{word}={value}"] if value.startswith("-") else [word, value]
 
 
 def _toml(value: Any) -> str:

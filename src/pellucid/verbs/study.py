@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -15,7 +14,6 @@ import numpy as np
 
 from pellucid import catalog
 from pellucid.datasets._load import load
-from pellucid.engines.engine import engine
 from pellucid.errors import UsageError, unknown_name
 from pellucid.evaluation.comparison import LOOKS
 from pellucid.spec.run import RunSpec
@@ -24,6 +22,7 @@ from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.runs_root import runs_root
 from pellucid.storage.study_folder import StudyFolder
 from pellucid.training.many import Executor, Outcome, cores, opened, run_all
+from pellucid.verbs.estimate import epoch_seconds
 from pellucid.verbs.options import option_fields, request, resolve
 from pellucid.verbs.studied import Studied
 from pellucid.verbs.train import EXACT, probe_folder
@@ -223,7 +222,7 @@ def estimate(
             first[kind] = spec_of(asked.base, config)
         epochs = int({**asked.base, **config}.get("epochs", base.recipe.epochs))
         kinds.setdefault(kind, []).append((epochs, left[label(config)]))
-    an_epoch = {kind: _epoch_seconds(spec, steps) for kind, spec in first.items()}
+    an_epoch = {kind: epoch_seconds(spec, load(spec.data), steps=steps) for kind, spec in first.items()}
     usual = float(np.mean(list(an_epoch.values()))) if an_epoch else 0.0
     total = sum(
         an_epoch.get(kind, usual) * epochs * count for kind, members in kinds.items() for epochs, count in members
@@ -241,25 +240,6 @@ def estimate(
 def is_finished(root: Path, run: str) -> bool:
     """Whether a run is there and over."""
     return RunFolder.exists(root, run) and RunFolder.open(root, run).result() is not None
-
-
-def _epoch_seconds(spec: RunSpec, steps: int) -> float:
-    """Seconds of an epoch with its evaluation, from a few steps."""
-    splits = load(spec.data)
-    chosen = engine(spec.engine)
-    with chosen.threads(spec.threads or 1):
-        trainer = chosen.trainer(spec.network, splits.train, splits.scaling, spec.recipe, seed=0)
-        seconds = []
-        for index in range(min(steps, trainer.steps_per_epoch)):
-            start = time.perf_counter()
-            trainer.step(index, spec.recipe.lr)
-            seconds.append(time.perf_counter() - start)
-        part = splits.validation.take(np.arange(min(500, len(splits.validation))))
-        start = time.perf_counter()
-        trainer.logits(part)
-        each = (time.perf_counter() - start) / max(len(part), 1)
-    step = float(np.median(seconds[min(3, len(seconds) - 1) :]))  # the first ones warm up
-    return step * trainer.steps_per_epoch + each * (len(splits.validation) + len(splits.test))
 
 
 def load_study(name: str, *, runs: str | Path | None = None) -> Studied:

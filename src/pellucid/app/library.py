@@ -1,0 +1,201 @@
+"""The runs of the served folder, opened once and kept while they are asked for."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib import import_module
+from math import inf, prod
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final, TypeVar
+
+import anyio
+from anyio import CapacityLimiter
+
+from pellucid.engines.engine import Model
+from pellucid.errors import PellucidError, UsageError, unknown_name
+from pellucid.storage.index import RunIndex
+from pellucid.storage.run_folder import RunFolder, check_id
+from pellucid.storage.study_folder import StudyFolder
+from pellucid.verbs.run import Run
+from pellucid.verbs.studied import Studied
+from pellucid.verbs.study import load_study
+
+#: Runs, with their images and models, that are kept open.
+KEPT: Final = 8
+#: Computations at a time; more of them would only slow each other down.
+AT_ONCE: Final = 2
+#: Seconds for which a list of runs is taken for the present one.
+ROW_SECONDS: Final = 0.5
+#: Seconds for which a study is not read again: the sections of one page agree.
+STUDY_SECONDS: Final = 5.0
+#: What pages import when they first need it.
+HEAVY: Final = ("torch", "altair", "vl_convert", "scipy.stats", "scipy.special", "sklearn.metrics", "pydantic")
+
+T = TypeVar("T")
+
+
+class NoSuchRunError(UsageError):
+    """A run that is not in the folder, or no longer."""
+
+
+class Library:
+    """Runs by their id, which is a name and never a path. Safe to ask from many threads."""
+
+    def __init__(self, root: Path, *, kept: int = KEPT) -> None:
+        self.root = root
+        self._kept = kept
+        self._lock, self._reading, self._importing = Lock(), Lock(), Lock()
+        self._studying = Lock()
+        self._studies: dict[str, tuple[float, Studied]] = {}
+        self._rows: list[dict[str, Any]] = []
+        self._read = -inf
+        self._open: OrderedDict[str, _Opened] = OrderedDict()
+        self._limiter: CapacityLimiter | None = None
+        self._slow_limiter: CapacityLimiter | None = None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One dict a run, newest first, at most half a second old; see `RunIndex.rows`. Not to be changed."""
+        with self._reading:
+            if time.monotonic() - self._read > ROW_SECONDS:
+                self._rows, self._read = RunIndex(self.root).rows(), time.monotonic()
+            return self._rows
+
+    def stamp(self) -> int:
+        """A number that changes when the list of runs does."""
+        return hash(tuple((row["id"], row["status"], row.get("epochs")) for row in self.rows()))
+
+    def forget(self) -> None:
+        """Reads the list anew when it is next asked for: something was just changed."""
+        self._read = -inf
+
+    def run(self, run_id: str) -> Run:
+        """The run of this very id.
+
+        Raises NoSuchRunError where there is none (any more), StorageError where its manifest is damaged.
+        """
+        return self._opened(run_id).run
+
+    def model(self, run_id: str, *, weights: str = "best") -> Model:
+        """The run's network with its "best" or "last" weights, as PyTorch computes it; see `Run.inspected`.
+
+        Built once; while a run is trained its weights change, so then it is built anew for each question.
+        """
+        return self._opened(run_id).model(weights)
+
+    def studies(self) -> list[dict[str, Any]]:
+        """The studies of the folder: what they ask, how far they are; `reason` where that is unreadable."""
+        found = []
+        for path in sorted(self.root.glob("studies/*/study.json")):
+            try:
+                kept = StudyFolder(self.root, path.parent.name).asked()
+                found.append(_study_row(path.parent, kept))
+            except (PellucidError, KeyError, TypeError, ValueError) as error:
+                found.append({"name": path.parent.name, "reason": str(error), "changed": None})
+        return found
+
+    def study(self, name: str) -> Studied:
+        """A study with what its runs have given, at most a few seconds old.
+
+        Raises UsageError where there is none of this name.
+        """
+        self.warm()
+        known = [one["name"] for one in self.studies()]
+        if name not in known:
+            raise unknown_name("study", name[:120], known)
+        with self._studying:
+            made, found = self._studies.get(name, (-inf, None))
+            if found is None or time.monotonic() - made > STUDY_SECONDS:
+                found = load_study(name, runs=self.root)
+                self._studies = {name: (time.monotonic(), found)}
+            return found
+
+    def warm(self) -> None:
+        """Imports what draws and computes, once: two threads that do so at a time may block each other for ever."""
+        with self._importing:
+            for name in HEAVY:
+                import_module(name)
+
+    async def compute(self, function: Callable[..., T], *arguments: Any) -> T:
+        """`function` in a thread, so that the server goes on answering; no more than two such at a time."""
+        if self._limiter is None:
+            self._limiter = CapacityLimiter(AT_ONCE)
+        return await anyio.to_thread.run_sync(function, *arguments, limiter=self._limiter)
+
+    async def draw(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Like `compute`, in a line of its own, for what takes seconds: quick questions do not wait for it."""
+        if self._slow_limiter is None:
+            self._slow_limiter = CapacityLimiter(AT_ONCE)
+        return await anyio.to_thread.run_sync(function, *arguments, limiter=self._slow_limiter)
+
+    def _opened(self, run_id: str) -> _Opened:
+        self.warm()
+        manifest = self._manifest(run_id)
+        stamp = manifest.stat().st_mtime_ns
+        with self._lock:
+            found = self._open.get(run_id)
+            if found is None or found.stamp != stamp:  # deleted meanwhile, and trained anew
+                found = _Opened(Run(RunFolder.open(self.root, run_id)), stamp)
+            self._open[run_id] = found
+            self._open.move_to_end(run_id)
+            while len(self._open) > self._kept:
+                self._open.popitem(last=False)
+        return found
+
+    def _manifest(self, run_id: str) -> Path:
+        try:
+            there = _is_run(self.root, run_id)
+        except (UsageError, OSError):
+            there = False
+        if not there:
+            with self._lock:
+                self._open.pop(run_id, None)
+            raise NoSuchRunError(f"run {run_id[:140]}: expected it in the served folder, found it is not (any more).")
+        return self.root / run_id / "run.json"
+
+
+class _Opened:
+    """A run with the models that were built of it."""
+
+    def __init__(self, run: Run, stamp: int) -> None:
+        self.run, self.stamp = run, stamp
+        self._lock = Lock()
+        self._models: dict[str, Model] = {}
+
+    def model(self, weights: str) -> Model:
+        with self._lock:
+            if weights in self._models:
+                return self._models[weights]
+            model = self.run.inspected(weights=weights)
+            if self.run.status in ("finished", "diverged"):
+                self._models[weights] = model
+            return model
+
+
+def _is_run(root: Path, run_id: str) -> bool:
+    check_id(run_id)
+    return RunFolder.exists(root, run_id)
+
+
+def _study_row(folder: Path, kept: dict[str, Any]) -> dict[str, Any]:
+    """How far a study is, by its own table of trials, which is written when it is over or stopped."""
+    sizes = [len(one["levels"]) for one in kept["factors"]]
+    trials = (len(kept["listed"]) or prod(sizes)) * len(kept["seeds"])
+    table = folder / "trials.json"
+    statuses = [str(one.get("status")) for one in json.loads(table.read_bytes())] if table.is_file() else []
+    return {
+        "name": folder.name,
+        "trials": trials,
+        "done": statuses.count("finished"),
+        "over": bool(statuses),
+        "factors": [f"{one['name']}: {len(one['levels'])}" for one in kept["factors"]],
+        "base": f"{kept['base'].get('network', '')} on {kept['base'].get('data', '')}",
+        "seeds": len(kept["seeds"]),
+        "metric": str(kept["metric"]).replace("_", " "),
+        "changed": datetime.fromtimestamp((folder / "study.json").stat().st_mtime, UTC).isoformat(),
+        "reason": "",
+    }

@@ -1,0 +1,102 @@
+"""Templates to answers. Everything that is put into a template is escaped; only displays' own drawings are not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from pellucid.displays.display import Display
+from pellucid.report.section import named
+
+#: The way through the app: words and addresses, in the head of every page.
+NAVIGATION: Final = (("Runs", "/runs"), ("Studies", "/studies"), ("Train", "/train"))
+#: The pages of one run, as tabs; ``{}`` is its id.
+RUN_TABS: Final = (("Report", "/run/{}"),)
+
+
+def page(request: Request, template: str, *, code: int = 200, **values: Any) -> HTMLResponse:
+    """A template of `app/templates` with its values. `title` should be among them: it names the browser's tab."""
+    text = (
+        environment()
+        .get_template(template)
+        .render(path=request.url.path, navigation=NAVIGATION, run_tabs=RUN_TABS, **values)
+    )
+    return HTMLResponse(text, code)
+
+
+def failure(request: Request, code: int, title: str, words: str) -> HTMLResponse:
+    """A page that says what went wrong; for a script, a piece of a page that does."""
+    template = "parts/failure.html" if wants_part(request) else "failure.html"
+    return page(request, template, code=code, title=title, words=words)
+
+
+def notice(code: int, title: str, words: str, *, link: tuple[str, str] | None = None) -> HTMLResponse:
+    """A page of a few words without the way through the app: for whoever is not let in, and for what went wrong.
+
+    link: address and words of where to go on.
+    """
+    text = environment().get_template("notice.html").render(title=title, words=words, link=link)
+    return HTMLResponse(text, code)
+
+
+def wants_part(request: Request) -> bool:
+    """Whether a script on a page asks, which puts the answer into that page, and not the browser for a page."""
+    return request.headers.get("sec-fetch-dest", "document") == "empty"
+
+
+def drawn(display: Display) -> Markup:
+    """A display's fragment: its own texts are escaped where it is drawn."""
+    return Markup(display.fragment())
+
+
+@cache
+def environment() -> Environment:
+    """The templates with their filters."""
+    found = Environment(
+        loader=PackageLoader("pellucid.app"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters |= {
+        "enumerated": lambda values: list(enumerate(values)),
+        "percent": percent,
+        "short": named,
+        "duration": duration,
+        "ago": ago,
+        "drawn": drawn,
+    }
+    return found
+
+
+def percent(value: float | None) -> str:
+    """0.9871 as ``98.71 %``; a dash where there is none."""
+    return "–" if value is None else f"{100 * value:.2f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """``45 s``, ``12 min``, ``3.5 h``."""
+    if seconds is None:
+        return "–"
+    if seconds < 90:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def ago(time: str | None) -> str:
+    """How long an ISO time lies back: ``3 min ago``; a dash for what is no time."""
+    try:
+        seconds = (datetime.now(UTC) - datetime.fromisoformat(time or "")).total_seconds()
+    except (ValueError, TypeError):
+        return "–"
+    for size, word in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {word} ago"
+    return "just now"

@@ -1,0 +1,152 @@
+"""The app on a port of this machine."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import secrets
+import socket
+import threading
+import webbrowser
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from pellucid.errors import UsageError
+from pellucid.storage.runs_root import runs_root
+
+#: The port that is tried first, and how many after it.
+FIRST_PORT: Final = 8000
+PORTS: Final = 20
+#: Characters of a token of the user's own, at least.
+TOKEN_LENGTH: Final = 16
+#: Seconds that open requests have to end when the server is stopped.
+GRACE_SECONDS: Final = 1
+
+
+class Server:
+    """A port that is taken, and the app that answers on it; use it as a context.
+
+    folder: of runs, as `runs_root` has it. port: None takes the first free one from 8000 on, 0 any. token: opens as
+    often as it is shown; None makes one that opens once.
+
+    Raises UsageError for a port that is busy, a host that is not this machine's and a token that is too short.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        token: str | None = None,
+    ) -> None:
+        if token is not None and len(token) < TOKEN_LENGTH:
+            raise UsageError(
+                f"token: expected {TOKEN_LENGTH} characters or more, found {len(token)}. Leave it out for a new one."
+            )
+        self.root = runs_root(folder)
+        if self.root.exists() and not self.root.is_dir():
+            raise UsageError(f"{self.root}: expected a folder of runs, found a file.")
+        self._token, self._lasting = token or secrets.token_urlsafe(24), token is not None
+        self._socket = _listening(host, port)
+        self.host, self.port = host, int(self._socket.getsockname()[1])
+        self.local = _is_local(host)
+
+    @property
+    def address(self) -> str:
+        """What opens the app in a browser."""
+        from urllib.parse import quote
+
+        name = f"[{self.host}]" if ":" in self.host else self.host
+        if self.host in ("0.0.0.0", "::"):
+            name = socket.gethostname()
+        return f"http://{name}:{self.port}/enter?token={quote(self._token, safe='')}"
+
+    def run(self, *, browse: bool = False) -> list[str]:
+        """Answers until Ctrl-C; the commands of trainings that still waited then. browse: opens the browser.
+
+        Trainings that run are stopped as by Ctrl-C: their states are saved.
+        """
+        import uvicorn
+
+        from pellucid.app.application import application
+
+        app = application(self.root, token=self._token, lasting=self._lasting, hosts=self._names())
+        config = uvicorn.Config(
+            app,
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            ws="none",
+        )
+        if browse:
+            threading.Timer(0.5, webbrowser.open, (self.address,)).start()
+        with suppress(KeyboardInterrupt):  # which is handed on when all is over
+            uvicorn.Server(config).run(sockets=[self._socket])
+        return list(getattr(app.state, "unbegun", []))
+
+    def _names(self) -> set[str]:
+        """What the Host header may say."""
+        from pellucid.app.safety import LOCAL_HOSTS
+
+        own = {f"[{self.host}]" if ":" in self.host else self.host.lower()}
+        if self.host in ("0.0.0.0", "::"):
+            own = {socket.gethostname().lower(), socket.getfqdn().lower(), *_addresses()}
+        return {*LOCAL_HOSTS, *own}
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._socket.close()
+
+
+def _listening(host: str, port: int | None) -> socket.socket:
+    """A socket bound to the first port of those wanted that is free."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    wanted = range(FIRST_PORT, FIRST_PORT + PORTS) if port is None else (port,)
+    for one in wanted:
+        found = socket.socket(family, socket.SOCK_STREAM)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            found.bind((host, one))
+            found.listen()  # only then is the port this one's alone
+        except (PermissionError, socket.gaierror) as error:
+            found.close()
+            raise UsageError(
+                f"{host}:{one}: expected to listen here, found that I cannot ({error.strerror})."
+            ) from None
+        except OSError as error:
+            found.close()
+            if error.errno != errno.EADDRINUSE:
+                raise UsageError(
+                    f"{host}: expected an address of this machine, found none ({error.strerror})."
+                ) from None
+            continue
+        return found
+    told = f"{wanted[0]} to {wanted[-1]}" if len(wanted) > 1 else str(wanted[0])
+    raise UsageError(
+        f"port {told}: expected a free one, found it busy. Give another with --port, or --port 0 for any."
+    )
+
+
+def _is_local(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _addresses() -> set[str]:
+    """This machine's own addresses, as far as its name leads to them."""
+    try:
+        return {str(one[4][0]) for one in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
+    except OSError:
+        return set()

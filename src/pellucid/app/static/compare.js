@@ -1,0 +1,3 @@
+import { follow } from "/static/follow.js";
+
+follow();
