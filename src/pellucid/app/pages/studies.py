@@ -26,6 +26,8 @@ from pellucid.verbs.studied import Studied
 WORDS = {
     "verdicts": "What stands",
     "table": "Table",
+    "factors": "Factors",
+    "evidence": "Images",
     "effects": "Effects",
     "curves": "By epoch",
     "reported": "Reported",
