@@ -90,9 +90,8 @@ def test_a_cell_opens_the_images_behind_it(address: str, watched: Watched, train
         sheet = np.asarray(picture)
     for item in page.locator(".behind li").all():
         number = int(item.inner_text().rpartition(" ")[2])
-        style = item.locator("i").evaluate(
-            "one => ['backgroundPosition', 'backgroundSize', 'width', 'height'].map(key => getComputedStyle(one)[key])"
-        )
+        keys = "['backgroundPosition', 'backgroundSize', 'width', 'height']"
+        style = item.locator("i").evaluate(f"one => {keys}.map(key => getComputedStyle(one)[key])")
         assert style[1].split()[0] == f"{2 * sheet.shape[1]}px" and style[2:] == ["56px", "56px"]
         x, y = (int(float(one.removesuffix("px"))) // -2 for one in style[0].split())
         assert np.array_equal(sheet[y : y + 28, x : x + 28], trained.images("test").pixels[number, ..., 0])
