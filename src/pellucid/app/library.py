@@ -126,7 +126,7 @@ class Library:
         return await anyio.to_thread.run_sync(function, *arguments, limiter=self._limiter)
 
     async def draw(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Like `compute`, in a line of its own, for what may take many seconds: quick questions do not wait for it."""
+        """Like `compute`, in a line of its own, for what may take seconds: quick questions do not wait for it."""
         if self._slow_limiter is None:
             self._slow_limiter = CapacityLimiter(AT_ONCE)
         return await anyio.to_thread.run_sync(function, *arguments, limiter=self._slow_limiter)
