@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from pellucid.displays.table import Table
 from pellucid.errors import DataError, UsageError, unknown_name
 from pellucid.images import Images
 from pellucid.verbs.run import Run
+
+if TYPE_CHECKING:
+    from pellucid.inspection._atlas import Keeper
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +112,6 @@ def atlas(
     Raises UsageError for a k larger than the number of images, DataError for an empty split.
     """
     from pellucid.engines.engine import engine
-    from pellucid.inspection._atlas import Keeper
     from pellucid.inspection._atlas import atlas as made
     from pellucid.inspection._subject import Subject
 
@@ -118,15 +120,39 @@ def atlas(
         raise DataError(f"{run.id}: expected images in the split {split}, found none. Choose another split.")
     if not 1 <= k <= len(images):
         raise UsageError(f"k: expected 1 to {len(images):,}, the number of images, found {k}.")
+    keeper = _keeper(run, images, split, k, weights)
+    with engine("pytorch").threads(run.spec.threads):
+        found = made(Subject.of(run.inspected(weights=weights)), images, k=k, keeper=keeper, told=told)
+    return Atlas(run, split, images, {one.layer.name: one for one in found})
+
+
+def kept_atlas(run: Run, *, split: str = "train", k: int = 9, weights: str = "best") -> Atlas | None:
+    """The atlas as `atlas` has made and kept it; None where there is none, or not all of it."""
+    from pellucid.inspection._atlas import LayerAtlas, wanted_layers
+    from pellucid.inspection._subject import Subject
+
+    images = run.images(split)
+    if not len(images):
+        return None
+    kept = _keeper(run, images, split, k, weights).kept
+    layers = {}
+    for one in wanted_layers(Subject.of(run.inspected(weights=weights)), images):
+        arrays = kept(one.name)
+        if arrays is None:
+            return None
+        layers[one.name] = LayerAtlas(one, arrays)
+    return Atlas(run, split, images, layers)
+
+
+def _keeper(run: Run, images: Images, split: str, k: int, weights: str) -> Keeper:
+    """Where the atlas of this question is kept: other weights, images or k are another atlas."""
+    from pellucid.inspection._atlas import Keeper
+
     folder = run.folder
-    # other weights, images or k are another atlas
     question = [split, k, weights, images.fingerprint(), _digest(folder.load_weights(weights))]
     place = f"atlas/{split}-{hashlib.sha256(json.dumps(question).encode()).hexdigest()[:8]}"
-    keeper = Keeper(
+    return Keeper(
         keep=lambda name, arrays: folder.save_arrays(f"{place}/{name}.safetensors", arrays),
         kept=lambda name: folder.load_arrays(f"{place}/{name}.safetensors"),
         forget=lambda name: folder.delete_file(f"{place}/{name}.safetensors"),
     )
-    with engine("pytorch").threads(run.spec.threads):
-        found = made(Subject.of(run.inspected(weights=weights)), images, k=k, keeper=keeper, told=told)
-    return Atlas(run, split, images, {one.layer.name: one for one in found})

@@ -20,6 +20,7 @@ from pellucid.inspection._statistics import channel_statistics
 from pellucid.inspection._strongest import strongest
 from pellucid.inspection._subject import Subject
 from pellucid.verbs.atlas import atlas as verb
+from pellucid.verbs.atlas import kept_atlas
 from pellucid.verbs.run import Run
 from pellucid.verbs.train import train
 
@@ -154,9 +155,13 @@ def test_the_atlas_of_a_run_is_kept_and_opened_at_once(run: Run, monkeypatch: py
         again.channels("conv1", (28,))
     with pytest.raises(UsageError, match="unknown layer 'conv2'"):
         again.channels("conv2")
+    opened = kept_atlas(run, split="test", k=4)
+    assert opened is not None and np.array_equal(opened.layers["conv1"].guided, found.layers["conv1"].guided)
+    assert kept_atlas(run, split="test", k=5) is None and kept_atlas(run) is None
     monkeypatch.undo()
     damaged = folder / "conv1.safetensors"
     damaged.write_bytes(damaged.read_bytes()[:-50])
+    assert kept_atlas(run, split="test", k=4) is None
     assert np.array_equal(verb(run, split="test", k=4).layers["conv1"].guided, found.layers["conv1"].guided)
 
 
