@@ -18,8 +18,9 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from pellucid.app.library import Library, NoSuchRunError
-from pellucid.app.pages import compare, events, run, runs, studies, train
+from pellucid.app.library import BusyError, Library, NoSuchRunError
+from pellucid.app.makers import AtlasMakers
+from pellucid.app.pages import atlas, compare, events, live, network, run, runs, studies, train
 from pellucid.app.render import failure
 from pellucid.app.safety import LOCAL_HOSTS, Door, Safety
 from pellucid.app.trainings import Trainings
@@ -31,6 +32,9 @@ from pellucid.errors import DataError, PellucidError, StorageError
 PAGES: Final[tuple[Callable[[], list[Route]], ...]] = (
     runs.routes,
     run.routes,
+    network.routes,
+    atlas.routes,
+    live.routes,
     compare.routes,
     studies.routes,
     train.routes,
@@ -74,6 +78,7 @@ def application(
         lifespan=lifespan,
     )
     app.state.library, app.state.trainings = Library(root), Trainings(root)
+    app.state.makers = AtlasMakers()
     return app
 
 
@@ -104,6 +109,8 @@ def _told_error(request: Request, error: Exception) -> Response:
     """What `pellucid.errors` says, as it says it."""
     if isinstance(error, NoSuchRunError):
         return failure(request, 404, "This run is not here", str(error))
+    if isinstance(error, BusyError):
+        return failure(request, 503, "The server is busy", str(error))
     return failure(
         request, 409 if isinstance(error, (StorageError, DataError)) else 400, "This did not work", str(error)
     )

@@ -21,6 +21,8 @@ from pellucid.errors import PellucidError, UsageError, unknown_name
 from pellucid.storage.index import RunIndex
 from pellucid.storage.run_folder import RunFolder, check_id
 from pellucid.storage.study_folder import StudyFolder
+from pellucid.verbs.atlas import Atlas, kept_atlas
+from pellucid.verbs.live import Live
 from pellucid.verbs.run import Run
 from pellucid.verbs.study import Studied, load_study
 
@@ -28,6 +30,8 @@ from pellucid.verbs.study import Studied, load_study
 KEPT: Final = 8
 #: Computations at a time; more of them would only slow each other down.
 AT_ONCE: Final = 2
+#: Computations that wait their turn or are under way, at most.
+WAITING: Final = 100
 #: Seconds for which a list of runs is taken for the present one.
 ROW_SECONDS: Final = 0.5
 #: Seconds for which a study is not read again: the sections of one page agree.
@@ -40,6 +44,10 @@ T = TypeVar("T")
 
 class NoSuchRunError(UsageError):
     """A run that is not in the folder, or no longer."""
+
+
+class BusyError(PellucidError):
+    """More is asked than can be computed: ask again a little later."""
 
 
 class Library:
@@ -56,6 +64,7 @@ class Library:
         self._open: OrderedDict[str, _Opened] = OrderedDict()
         self._limiter: CapacityLimiter | None = None
         self._slow_limiter: CapacityLimiter | None = None
+        self._waiting = 0
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict a run, newest first, at most half a second old; see `RunIndex.rows`. Not to be changed."""
@@ -85,6 +94,14 @@ class Library:
         Built once; while a run is trained its weights change, so then it is built anew for each question.
         """
         return self._opened(run_id).model(weights)
+
+    def live(self, run_id: str) -> Live:
+        """The run's network held ready for pictures; taken anew once its best weights have changed."""
+        return self._opened(run_id).live()
+
+    def atlas(self, run_id: str) -> Atlas | None:
+        """The atlas of the run's training images; None where it has not been made, or is of other weights."""
+        return self._opened(run_id).atlas()
 
     def studies(self) -> list[dict[str, Any]]:
         """The studies of the folder: what they ask, how far they are; `reason` where that is unreadable."""
@@ -120,16 +137,28 @@ class Library:
                 import_module(name)
 
     async def compute(self, function: Callable[..., T], *arguments: Any) -> T:
-        """`function` in a thread, so that the server goes on answering; no more than two such at a time."""
+        """`function` in a thread, so that the server goes on answering; at most two such at a time.
+
+        Raises BusyError where `WAITING` are asked for already.
+        """
         if self._limiter is None:
             self._limiter = CapacityLimiter(AT_ONCE)
-        return await anyio.to_thread.run_sync(function, *arguments, limiter=self._limiter)
+        return await self._in_turn(self._limiter, function, *arguments)
 
     async def draw(self, function: Callable[..., T], *arguments: Any) -> T:
         """Like `compute`, in a line of its own, for what may take seconds: quick questions do not wait for it."""
         if self._slow_limiter is None:
             self._slow_limiter = CapacityLimiter(AT_ONCE)
-        return await anyio.to_thread.run_sync(function, *arguments, limiter=self._slow_limiter)
+        return await self._in_turn(self._slow_limiter, function, *arguments)
+
+    async def _in_turn(self, limiter: CapacityLimiter, function: Callable[..., T], *arguments: Any) -> T:
+        if self._waiting >= WAITING:
+            raise BusyError(f"server: expected at most {WAITING} questions at a time, found more. Ask again.")
+        self._waiting += 1
+        try:
+            return await anyio.to_thread.run_sync(function, *arguments, limiter=limiter)
+        finally:
+            self._waiting -= 1
 
     def _opened(self, run_id: str) -> _Opened:
         self.warm()
@@ -164,6 +193,8 @@ class _Opened:
         self.run, self.stamp = run, stamp
         self._lock = Lock()
         self._models: dict[str, Model] = {}
+        self._live: tuple[int, Live] | None = None
+        self._atlas: tuple[int, Atlas] | None = None
 
     def model(self, weights: str) -> Model:
         with self._lock:
@@ -173,6 +204,28 @@ class _Opened:
             if self.run.status in ("finished", "diverged"):
                 self._models[weights] = model
             return model
+
+    def live(self) -> Live:
+        with self._lock:
+            weights = self._weights_stamp()
+            if self._live is None or self._live[0] != weights:
+                self._live = weights, Live(self.run)
+            return self._live[1]
+
+    def atlas(self) -> Atlas | None:
+        with self._lock:
+            weights = self._weights_stamp()
+            if self._atlas is None or self._atlas[0] != weights:
+                found = kept_atlas(self.run)
+                if found is None:
+                    return None
+                self._atlas = weights, found
+            return self._atlas[1]
+
+    def _weights_stamp(self) -> int:
+        """When the best weights were written; 0 where there are none yet."""
+        path = self.run.path / "best.safetensors"
+        return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def _is_run(root: Path, run_id: str) -> bool:

@@ -17,7 +17,12 @@ from pellucid.report.section import named
 #: The way through the app: words and addresses, in the head of every page.
 NAVIGATION: Final = (("Runs", "/runs"), ("Studies", "/studies"), ("Train", "/train"))
 #: The pages of one run, as tabs; ``{}`` is its id.
-RUN_TABS: Final = (("Report", "/run/{}"),)
+RUN_TABS: Final = (
+    ("Report", "/run/{}"),
+    ("Network", "/run/{}/network"),
+    ("Atlas", "/run/{}/atlas"),
+    ("Live", "/run/{}/live"),
+)
 
 
 def page(request: Request, template: str, *, code: int = 200, **values: Any) -> HTMLResponse:

@@ -111,7 +111,8 @@ def _listening(host: str, port: int | None) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     wanted = range(FIRST_PORT, FIRST_PORT + PORTS) if port is None else (port,)
     for one in wanted:
-        found = socket.socket(family, socket.SOCK_STREAM)
+        # named as TCP, asyncio sends small packets at once; else an answer's body waits 40 ms for the head's receipt
+        found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found.bind((host, one))
