@@ -219,7 +219,7 @@ def test_a_number_leads_to_its_images_and_a_section_has_an_address(app: Served, 
     page.wait_for_url(re.compile(r"/images/\d+$"))
     before = page.url
     page.keyboard.press("ArrowRight")
-    until(page, f"location.href !== {before!r}")
+    page.wait_for_url(lambda url: url != before)
     for _ in range(3):
         page.go_back()
     page.wait_for_selector("#calibration figure a")

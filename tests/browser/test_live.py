@@ -113,6 +113,12 @@ def draw(page: Page, digit: str) -> None:
     settle(page)
 
 
+def press(page: Page, key: str) -> None:
+    """A key on a page whose scripts are there."""
+    page.wait_for_load_state()
+    page.keyboard.press(key)
+
+
 def settle(page: Page) -> None:
     """Waits until the last answer is drawn."""
     page.wait_for_function(
@@ -364,7 +370,7 @@ def test_a_server_that_has_gone_is_told_and_the_drawing_stays(watched: Any, fold
 def test_the_network_is_gone_through_layer_by_layer(watched: Any, page: Page, served: str, run: Run) -> None:
     go(page, served, f"/run/{run.id}/network")
     assert page.locator("h2#chosen").inner_text() == "conv1"
-    page.keyboard.press("ArrowRight")
+    press(page, "ArrowRight")
     page.wait_for_function("() => document.querySelector('h2#chosen').textContent === 'relu1'")
     page.get_by_role("link", name="conv2").first.click()
     page.wait_for_selector("[data-ready]")
@@ -377,26 +383,26 @@ def test_the_network_is_gone_through_layer_by_layer(watched: Any, page: Page, se
     assert page.locator("#account h2").nth(1).inner_text() == told
     page.go_back()
     page.wait_for_function("() => document.getElementById('account').className === 'account'")
-    page.keyboard.press("/")
+    press(page, "/")
     assert page.evaluate("document.activeElement.type") == "search"
     assert watched.is_clean()
 
 
 def test_the_atlas_is_stepped_through_and_searched(watched: Any, page: Page, served: str, run: Run) -> None:
     page.goto(f"{served}/run/{run.id}/atlas?layer=conv2")
-    page.keyboard.press("ArrowRight")
+    press(page, "ArrowRight")
     page.wait_for_selector("text=conv2, channel 0")
-    page.keyboard.press("ArrowRight")
+    press(page, "ArrowRight")
     page.wait_for_selector("text=conv2, channel 1")
-    page.keyboard.press("ArrowLeft")
+    press(page, "ArrowLeft")
     page.wait_for_selector("text=conv2, channel 0")
     page.go_back()
     page.wait_for_selector("text=conv2, channel 1")
-    page.keyboard.press("Escape")
+    press(page, "Escape")
     page.wait_for_selector(".closely-channel", state="detached")
-    page.keyboard.press("/")
+    press(page, "/")
     page.keyboard.type("3")
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     page.wait_for_url("**q=3**")
     assert re.match(r"\d+ of 16 channels", page.locator("#all").inner_text())
     page.goto(f"{served}/run/{run.id}/atlas?layer=conv2&channel=4")

@@ -138,25 +138,28 @@ class Library:
                 import_module(name)
 
     async def compute(self, function: Callable[..., T], *arguments: Any) -> T:
-        """`function` in a thread, so that the server goes on answering; no more than two such at a time.
+        """`function` in a thread, so that the server goes on answering; at most two such at a time.
 
         Raises BusyError where `WAITING` are asked for already.
         """
         if self._limiter is None:
             self._limiter = CapacityLimiter(AT_ONCE)
+        return await self._in_turn(self._limiter, function, *arguments)
+
+    async def draw(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Like `compute`, in a line of its own, for what may take seconds: quick questions do not wait for it."""
+        if self._slow_limiter is None:
+            self._slow_limiter = CapacityLimiter(AT_ONCE)
+        return await self._in_turn(self._slow_limiter, function, *arguments)
+
+    async def _in_turn(self, limiter: CapacityLimiter, function: Callable[..., T], *arguments: Any) -> T:
         if self._waiting >= WAITING:
             raise BusyError(f"server: expected at most {WAITING} questions at a time, found more. Ask again.")
         self._waiting += 1
         try:
-            return await anyio.to_thread.run_sync(function, *arguments, limiter=self._limiter)
+            return await anyio.to_thread.run_sync(function, *arguments, limiter=limiter)
         finally:
             self._waiting -= 1
-
-    async def draw(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Like `compute`, in a line of its own, for what takes seconds: quick questions do not wait for it."""
-        if self._slow_limiter is None:
-            self._slow_limiter = CapacityLimiter(AT_ONCE)
-        return await anyio.to_thread.run_sync(function, *arguments, limiter=self._slow_limiter)
 
     def _opened(self, run_id: str) -> _Opened:
         self.warm()

@@ -17,17 +17,24 @@ _log = logging.getLogger("pellucid.app")
 class Making:
     """How far one atlas is. what: "waiting", "images" or "layers", of which `done` of `of` are done.
 
-    failure: what went wrong, in words; empty while nothing has. over: it is made, or has failed.
+    share: of the whole, roughly, never less than before. failure: what went wrong, in words; empty while nothing has.
+    over: it is made, or has failed.
     """
 
     what: str = "waiting"
     done: int = 0
     of: int = 1
+    share: float = 0.0
     failure: str = ""
     over: bool = False
 
     def told(self, what: str, done: int, of: int) -> None:
+        """Takes what `atlas` tells. The pass over the images is taken for two thirds of the work."""
         self.what, self.done, self.of = what, done, of
+        part = done / max(of, 1)
+        # layers are counted from before the pass, whose images come before the first of them is done
+        now = part * 2 / 3 if what == "images" else (2 / 3 + part / 3 if done else 0.0)
+        self.share = max(self.share, now)
 
     @property
     def words(self) -> str:
@@ -35,12 +42,6 @@ class Making:
         if self.what == "waiting":
             return "waiting for another atlas"
         return f"{self.done:,} of {self.of:,} {self.what}"
-
-    @property
-    def share(self) -> float:
-        """Of the whole, roughly: the pass over the images is taken for two thirds of it."""
-        part = self.done / max(self.of, 1)
-        return {"waiting": 0.0, "images": part * 2 / 3}.get(self.what, 2 / 3 + part / 3)
 
 
 class AtlasMakers:

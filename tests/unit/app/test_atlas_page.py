@@ -177,4 +177,11 @@ def test_an_atlas_is_made_once_at_a_time_and_failures_are_told(run: Run, monkeyp
             break
         time.sleep(0.01)
     assert first.over and first.failure == "expected images, found none." and made.make(run) is not first
-    assert [Making(what, 1, 2).share for what in ("waiting", "images", "layers")] == pytest.approx([0, 1 / 3, 5 / 6])
+
+
+def test_the_share_that_is_made_never_falls() -> None:
+    making, shares = Making(), []
+    for what, done, of in (("layers", 0, 2), ("images", 0, 4), ("images", 4, 4), ("layers", 1, 2), ("layers", 2, 2)):
+        making.told(what, done, of)
+        shares.append(making.share)
+    assert shares == pytest.approx([0, 0, 2 / 3, 5 / 6, 1]) and making.words == "2 of 2 layers"

@@ -72,6 +72,8 @@ def test_two_runs_are_compared_image_by_image(client: TestClient, trained: Path)
     text = unescape(client.get(f"/compare?run={one['id']}&run={two['id']}").text)
     words = compare(Run.open(trained, one["id"]), Run.open(trained, two["id"])).words.split("\n")[0]
     assert words[3:] in text
+    layers = client.get(f"/run/{one['id']}/section/network", headers=PART)
+    assert layers.status_code == 200 and "fc1" in layers.text  # comparing has changed nothing that is kept
     assert "None of these runs is here" in client.get("/compare?run=x").text
     assert "No runs are chosen" in client.get("/compare").text
 

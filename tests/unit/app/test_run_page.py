@@ -158,3 +158,15 @@ def test_a_broken_run_is_told_and_the_rest_works(tmp_path: Path) -> None:
         assert half.status_code == 200 and "This run is broken" in half.text
         assert client.get(f"/run/{odd.id}/section/learning", headers=PART).status_code == 409
         assert client.get(f"/run/{odd.id}/section/samples", headers=PART).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["%2e%2e", ".hidden", "Outside"])
+def test_what_is_no_id_is_not_even_looked_for(tmp_path: Path, name: str) -> None:
+    from urllib.parse import unquote
+
+    (tmp_path / "runs").mkdir()
+    place = tmp_path / "runs" / unquote(name)
+    place.mkdir(exist_ok=True)
+    (place / "run.json").write_text("{}")
+    with TestClient(application(tmp_path / "runs"), base_url=HOME) as client:
+        assert client.get(f"/run/{name}/section/answer", headers=PART).status_code == 404

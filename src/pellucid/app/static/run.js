@@ -20,7 +20,7 @@ const nearest = () => {
 };
 if (places.length) {
   addEventListener("scroll", nearest, { passive: true });
-  nearest();
+  new ResizeObserver(nearest).observe(document.querySelector(".sections"));
 }
 
 // pages with a before and an after: the arrow keys

@@ -17,11 +17,12 @@ function query() {
 /** Shows what the form comes to, then how long it takes. */
 async function show() {
   const mine = ++asked;
+  const state = query();  // what is typed meanwhile asks anew
   stop.abort();
   stop = new AbortController();
   preview.setAttribute("aria-busy", "true");
   try {
-    const answer = await part(`/train/preview?${query()}`, { signal: stop.signal });
+    const answer = await part(`/train/preview?${state}`, { signal: stop.signal });
     if (mine !== asked) return;
     preview.innerHTML = answer.text;
     preview.removeAttribute("aria-busy");
@@ -29,7 +30,7 @@ async function show() {
     complain(told ? JSON.parse(told.textContent) : {});
     const time = preview.querySelector("#time");
     if (!time) return;
-    const measured = await part(`/train/time?${query()}`, { signal: stop.signal });
+    const measured = await part(`/train/time?${state}`, { signal: stop.signal });
     if (mine === asked) time.innerHTML = measured.ok ? measured.text : "–";
   } catch (error) {
     if (error.name !== "AbortError") throw error;
