@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from pellucid.images import Images, Splits
 from pellucid.report.build import of_run, of_several, of_study
@@ -80,9 +84,17 @@ def test_a_cell_opens_the_images_behind_it(address: str, watched: Watched, train
     assert page.locator(".behind p").inner_text().startswith("4, taken for what it is")
     tile = page.locator(".behind i").first
     assert tile.evaluate("one => getComputedStyle(one).backgroundImage").startswith('url("data:image/png')
-    # what is shown is one picture of that class: the tile's own pixels, cut out of the sheet
-    box = tile.bounding_box()
-    assert box is not None and box["width"] >= 28
+    # each tile is the image that its caption names, cut out of the sheet to the pixel
+    whole = tile.evaluate("one => getComputedStyle(one).backgroundImage").removeprefix('url("').removesuffix('")')
+    with Image.open(io.BytesIO(base64.b64decode(whole.partition(",")[2]))) as picture:
+        sheet = np.asarray(picture)
+    for item in page.locator(".behind li").all():
+        number = int(item.inner_text().rpartition(" ")[2])
+        keys = "['backgroundPosition', 'backgroundSize', 'width', 'height']"
+        style = item.locator("i").evaluate(f"one => {keys}.map(key => getComputedStyle(one)[key])")
+        assert style[1].split()[0] == f"{2 * sheet.shape[1]}px" and style[2:] == ["56px", "56px"]
+        x, y = (int(float(one.removesuffix("px"))) // -2 for one in style[0].split())
+        assert np.array_equal(sheet[y : y + 28, x : x + 28], trained.images("test").pixels[number, ..., 0])
     page.keyboard.press("Enter")
     assert page.locator(".behind li").count() == 0
     assert watched.is_clean()
@@ -94,10 +106,12 @@ def test_it_fits_a_phone(address: str, watched: Watched) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     widths = page.eval_on_selector_all(".chart svg.marks", "all => all.map(one => one.getBoundingClientRect().width)")
     assert widths and max(widths) <= 390
-    sizes = page.eval_on_selector_all(
-        ".chart svg.marks text", "all => all.map(one => one.getBoundingClientRect().height)"
+    # made for the width, not made small: letters keep their size
+    scales = page.eval_on_selector_all(
+        "#learning .chart svg.marks",
+        "all => all.map(one => one.getBoundingClientRect().width / one.viewBox.baseVal.width)",
     )
-    assert min(size for size in sizes if size) > 5
+    assert min(scales) > 0.9
     assert watched.is_clean()
 
 

@@ -13,7 +13,7 @@
 
   /** The specification for a place of `room` pixels: narrower charts, fewer panels in a row. */
   function fitted(spec, room) {
-    const most = Math.max(180, room - 90);
+    const most = Math.max(180, room - 110);
     if (spec.concat) {
       for (const panel of spec.concat) if (panel.width > most) panel.width = most;
       const wide = Math.max(...spec.concat.map((panel) => panel.width || 200)) + 90;

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: The element of the page that holds its data.
 DATA = "pellucid-report"
 #: Bytes beyond which a page is heavy.
-HEAVY = 6_000_000
+HEAVY = 7_000_000
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from pellucid.spec.network import ForeignModule
 from pellucid.verbs.run import Run, class_table, confusion_table
 
 #: Images behind a cell of the confusion matrix, and the pixels of all of them together, at most.
-BEHIND, PIXELS, SIDE = 12, 400_000, 64
+BEHIND, PIXELS, SIDE = 12, 600_000, 64
 
 
 @dataclass(frozen=True, eq=False)
