@@ -45,6 +45,7 @@ class Training:
     state: str = "waiting"
     said: str = ""
     process: subprocess.Popen[str] | None = field(default=None, repr=False)
+    watcher: Thread | None = field(default=None, repr=False)
 
     @property
     def command(self) -> str:
@@ -136,11 +137,12 @@ class Trainings:
             if one.state == "running":
                 self.stop(one.run_id)
         for one in running:
-            assert one.process is not None
+            assert one.process is not None and one.watcher is not None
             try:
                 one.process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 one.process.terminate()
+            one.watcher.join(STOP_SECONDS)  # it writes down what became of the training
         if self._files is not None:
             self._files.cleanup()
         return [one.command for one in left]
@@ -178,7 +180,8 @@ class Trainings:
                     one.state, one.said = "failed", str(error)
                     continue
                 one.state = "running"
-                Thread(target=self._watch, args=(one,), daemon=True).start()
+                one.watcher = Thread(target=self._watch, args=(one,), daemon=True)
+                one.watcher.start()
 
     def _watch(self, training: Training) -> None:
         """Reads what a training says until it is over, then begins the next."""
