@@ -112,14 +112,19 @@ def until(page: Page, holds: str, seconds: float = 60) -> None:
 
 
 def through(page: Page) -> None:
-    """Goes down the page until all of its parts are there."""
+    """Goes down the page until all of its parts are there.
+
+    Where frames are late, a scroll can jump over a part that no frame has seen: one that still waits is gone to.
+    """
     page.wait_for_load_state("load")
-    waiting = "document.querySelectorAll('[data-part][aria-busy=true]:not([hidden])').length"
+    waiting = "[data-part][aria-busy=true]:not([hidden])"
     below = "scrollY + innerHeight < document.documentElement.scrollHeight - 2"
     end = time.monotonic() + 180
-    while page.evaluate(f"{waiting} > 0 || {below}"):
-        assert time.monotonic() < end, "a part of the page did not come"
-        page.evaluate("window.scrollBy(0, innerHeight)")
+    while page.evaluate(f"document.querySelector('{waiting}') !== null || {below}"):
+        missing = page.eval_on_selector_all(waiting, "every => every.map((one) => one.id)")
+        assert time.monotonic() < end, f"a part of the page did not come: {missing}"
+        page.evaluate(f"{below} ? scrollBy(0, innerHeight) : document.querySelector('{waiting}')?.scrollIntoView()")
+        page.evaluate("new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(() => seen(true))))")
         page.wait_for_timeout(100)
     if page.url.endswith("digits"):
         page.wait_for_selector("#time strong", timeout=60_000)
