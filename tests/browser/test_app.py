@@ -93,6 +93,7 @@ def addresses(app: Served) -> dict[str, str]:
         "run": f"/run/{run}",
         "images": f"/run/{run}/images?answers=wrong",
         "image": f"/run/{run}/images/3",
+        "look": f"/run/{run}/look?way=occlusion&images=3",
         "train": "/train?network=lenet5&data=digits",
         "studies": "/studies",
         "study": "/study/rates",
@@ -100,7 +101,7 @@ def addresses(app: Served) -> dict[str, str]:
     }
 
 
-PAGES = ("runs", "compare", "run", "images", "image", "train", "studies", "study", "reported")
+PAGES = ("runs", "compare", "run", "images", "image", "look", "train", "studies", "study", "reported")
 
 
 def until(page: Page, holds: str, seconds: float = 60) -> None:
@@ -154,6 +155,24 @@ def test_a_page_is_readable_on_a_desk_and_on_a_phone_in_light_and_dark(
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_timeout(200)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    watched.is_clean()
+
+
+def test_a_way_of_looking_is_chosen_and_the_back_button_returns_to_the_one_before(
+    app: Served, page: Page, watched: Any
+) -> None:
+    page.goto(f"{app.address}/run/{lenet(app)}/look?images=3")
+    through(page)
+    with page.expect_navigation():
+        page.select_option("#way", "grad_cam")
+    assert page.locator("#twin").count() == 1 and page.url.endswith("/look?way=grad_cam&images=3")  # nothing empty
+    with page.expect_navigation():
+        page.select_option("#layer", "conv2")
+    through(page)
+    assert "conv2" in page.inner_text("#drawn") and "--layer conv2" in page.inner_text("main code")
+    page.go_back()
+    page.go_back()
+    assert page.input_value("#way") == "feature_maps"
     watched.is_clean()
 
 

@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 
 from pellucid.app.library import BusyError, Library, NoSuchRunError
 from pellucid.app.makers import AtlasMakers
-from pellucid.app.pages import atlas, compare, events, live, network, run, runs, studies, train
+from pellucid.app.pages import atlas, compare, events, live, look, network, run, runs, studies, train
 from pellucid.app.render import failure
 from pellucid.app.safety import LOCAL_HOSTS, Door, Safety
 from pellucid.app.trainings import Trainings
@@ -32,6 +32,7 @@ from pellucid.errors import DataError, PellucidError, StorageError
 PAGES: Final[tuple[Callable[[], list[Route]], ...]] = (
     runs.routes,
     run.routes,
+    look.routes,
     network.routes,
     atlas.routes,
     live.routes,

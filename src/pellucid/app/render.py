@@ -19,6 +19,7 @@ NAVIGATION: Final = (("Runs", "/runs"), ("Studies", "/studies"), ("Train", "/tra
 #: The pages of one run, as tabs; ``{}`` is its id.
 RUN_TABS: Final = (
     ("Report", "/run/{}"),
+    ("Look", "/run/{}/look"),
     ("Network", "/run/{}/network"),
     ("Atlas", "/run/{}/atlas"),
     ("Live", "/run/{}/live"),

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pellucid import catalog
 from pellucid.app import render
 from pellucid.app.behind import ANSWERS, ORDERS, PAGE, Selection, links
 from pellucid.app.library import Library, NoSuchRunError
@@ -20,7 +21,7 @@ from pellucid.displays.interactive import figure, png_address
 from pellucid.displays.matrix import Matrix
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
-from pellucid.errors import DataError, PellucidError, UsageError
+from pellucid.errors import DataError, PellucidError, UsageError, unknown_name
 from pellucid.report.run.answers import answers
 from pellucid.report.run_sections import SECTIONS, section
 from pellucid.verbs.look import look
@@ -37,13 +38,8 @@ WORDS: Final = {
     "rows": "Row by row",
     "again": "Do it again",
 }
-#: Ways of looking at one image, with what they show.
-WAYS: Final = {
-    "guided_backprop": "Which pixels speak for the answer (guided backpropagation)",
-    "grad_cam": "Where the last convolution looks (Grad-CAM)",
-    "occlusion": "What happens when a part is hidden (occlusion)",
-    "feature_maps": "What every layer makes of it",
-}
+#: Ways of looking that an image's own page begins with; all others are a link away.
+ON_ONE_IMAGE: Final = ("guided_backprop", "grad_cam", "occlusion", "feature_maps")
 
 
 def routes() -> list[Route]:
@@ -157,7 +153,7 @@ def image(request: Request) -> Response:
         label=int(known.labels[number]),
         said=int(order[0]),
         bars=[(run.class_names[k], float(probabilities[k]), int(k)) for k in order],
-        ways=WAYS,
+        ways={name: catalog.summary("inspection", name) for name in ON_ONE_IMAGE},
         side=max(_side(run), 224),
     )
 
@@ -166,8 +162,8 @@ async def way(request: Request) -> Response:
     """One way of looking at one image."""
     library: Library = request.app.state.library
     number, name = _number(request), request.path_params["way"]
-    if name not in WAYS:
-        raise UsageError(f"way: expected one of {', '.join(WAYS)}, found {name[:80]!r}.")
+    if name not in ON_ONE_IMAGE:
+        raise unknown_name("way", name[:80], ON_ONE_IMAGE)
 
     def made() -> Response:
         drawn = Markup(figure(look(_run(request), name, images=[number]), drawn=False))

@@ -5,7 +5,8 @@ import { part } from "/static/app.js";
 const left = new AbortController();
 window.addEventListener("pagehide", () => left.abort());
 
-/** Fetches a section's content in place of what stands there. With data-keep its own heading stays. */
+/** Fetches a section's content in place of what stands there. With data-keep its heading and
+    what is of class "stays" stay. */
 async function load(section) {
   if (section.dataset.loaded) return;
   section.dataset.loaded = "yes";
@@ -22,10 +23,10 @@ async function load(section) {
     document.querySelector(`.contents a[href="#${section.id}"]`)?.parentElement.remove();
     return;
   }
-  const heading = section.querySelector("h2");
+  const kept = section.querySelectorAll(":scope > h2, :scope > .stays");
   const content = document.createElement("template");
   content.innerHTML = answer.text;
-  if ("keep" in section.dataset || !answer.ok) section.replaceChildren(heading, content.content);
+  if ("keep" in section.dataset || !answer.ok) section.replaceChildren(...kept, content.content);
   else section.replaceChildren(content.content);
   await window.pellucid?.start(section);
   // what scrolls can be scrolled by keys too
