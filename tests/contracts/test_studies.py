@@ -13,7 +13,8 @@ from pellucid.displays.display import Display
 from pellucid.spec.study import Figure, OtherImages, Study
 from pellucid.verbs import study_page
 from pellucid.verbs.figures import OF_A_RUN, OF_ALL, drawn
-from pellucid.verbs.reproduce import on_other_images, page, reported_study, reproduce
+from pellucid.verbs.reproduce import reported_study, reproduce
+from pellucid.verbs.reproduction import on_other_images
 from pellucid.verbs.run import Run
 from pellucid.verbs.study import specs_of, study
 
@@ -116,8 +117,8 @@ def test_every_configuration_is_a_run(name: str, real_data: Path) -> None:
 
 def test_a_quick_study_ends_in_a_page_that_says_so(real_data: Path, tmp_path: Path) -> None:
     found = reproduce("learning_rate_range", quick=True, runs=tmp_path)
-    assert len(found.rows) == 6 and not found.failed
-    told = page("learning_rate_range", found, quick=True)
+    assert len(found.studied.rows) == 6 and not found.studied.failed
+    told = found.markdown()
     assert "These are not the report's figures" in told and "| lr=0.001 |" in told
     folder = tmp_path / "studies/learning-rate-range-quick"
     assert (folder / "reproduction.json").is_file() and (folder / "study.html").is_file()

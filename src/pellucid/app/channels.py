@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from pellucid.app import render
+from pellucid.displays.numbers import percent
 from pellucid.errors import UsageError, unknown_name
 from pellucid.verbs.atlas import Atlas
 
@@ -171,7 +171,7 @@ def _closely(atlas: Atlas, one: Any, query: Query, chosen: Sequence[int]) -> dic
             ("highest", f"{one.high[channel]:.3g}"),
             ("mean", f"{one.mean[channel]:.3g}"),
             ("standard deviation", f"{one.std[channel]:.3g}"),
-            ("above zero", render.percent(float(one.active[channel]))),
+            ("above zero", percent(float(one.active[channel]))),
             ("selectivity", "–" if np.isnan(one.selectivity[channel]) else f"{one.selectivity[channel]:.2f}"),
         ],
         "size": (width, height),

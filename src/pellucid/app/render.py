@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -12,8 +12,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from pellucid.displays.display import Display
+from pellucid.displays.numbers import duration, percent
 from pellucid.report.section import named
 
+#: In place of a value that is not there.
+NONE: Final = "–"
 #: The way through the app: words and addresses, in the head of every page.
 NAVIGATION: Final = (("Runs", "/runs"), ("Studies", "/studies"), ("Train", "/train"))
 #: The pages of one run, as tabs; ``{}`` is its id.
@@ -73,35 +76,21 @@ def environment() -> Environment:
     )
     found.filters |= {
         "enumerated": lambda values: list(enumerate(values)),
-        "percent": percent,
+        "percent": partial(percent, none=NONE),
         "short": named,
-        "duration": duration,
+        "duration": partial(duration, none=NONE),
         "ago": ago,
         "drawn": drawn,
     }
     return found
 
 
-def percent(value: float | None) -> str:
-    """0.9871 as ``98.71 %``; a dash where there is none."""
-    return "–" if value is None else f"{100 * value:.2f} %"
-
-
-def duration(seconds: float | None) -> str:
-    """``45 s``, ``12 min``, ``3.5 h``."""
-    if seconds is None:
-        return "–"
-    if seconds < 90:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
 def ago(time: str | None) -> str:
-    """How long an ISO time lies back: ``3 min ago``; a dash for what is no time."""
+    """How long an ISO time lies back: ``3 min ago``; `NONE` for what is no time."""
     try:
         seconds = (datetime.now(UTC) - datetime.fromisoformat(time or "")).total_seconds()
     except (ValueError, TypeError):
-        return "–"
+        return NONE
     for size, word in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds // size:.0f} {word} ago"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pellucid.displays.curves import Curves, Series
+from pellucid.displays.numbers import percent
 
 
 def calibration_curve(
@@ -22,7 +23,7 @@ def calibration_curve(
         ],
         "confidence",
         "accuracy",
-        title=f"Calibration, expected error {100 * error:.2f} %",
+        title=f"Calibration, expected error {percent(error)}",
         percent=True,
         width=300,
         height=300,

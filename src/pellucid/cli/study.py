@@ -160,13 +160,13 @@ def reproduce(
     if json:
         emit_json(found.to_dict())
         return
-    emit(verb.page(name, found, quick=quick))
-    say(f"page      {found.root / 'studies' / asked.name / 'study.html'}")
+    emit(found.markdown())
+    say(f"page      {found.studied.root / 'studies' / asked.name / 'study.html'}")
 
 
 def _size(name: str, size: dict[str, Any]) -> str:
     """How many trials, how many of them are done, and about how long the others take."""
-    from pellucid.cli.study_watcher import duration
+    from pellucid.displays.numbers import duration
 
     done = size["trials"] - size["left"]
     if not size["left"]:

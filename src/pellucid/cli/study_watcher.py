@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pellucid.cli.terminal import percent, say
+from pellucid.cli.terminal import say
+from pellucid.displays.numbers import duration, percent
 from pellucid.verbs.standing import Standing, Standings
 
 if TYPE_CHECKING:
@@ -112,10 +113,3 @@ class StudyWatcher:
             say(line)
         else:
             self._shown.console.print(line, highlight=False, markup=False)
-
-
-def duration(seconds: float) -> str:
-    """``45 s``, ``12 min``, ``3.5 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -28,8 +28,3 @@ def emit(text: str) -> None:
 def emit_json(data: Any) -> None:
     """A result for a program, on stdout: one line of JSON."""
     emit(json.dumps(data, ensure_ascii=False, allow_nan=False))
-
-
-def percent(value: float | None) -> str:
-    """0.9871 as ``98.71 %``; a dash where there is none."""
-    return "-" if value is None else f"{100 * value:.2f} %"

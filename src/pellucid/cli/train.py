@@ -50,8 +50,9 @@ def train(
     **options: Any,
 ) -> None:
     """Train a network on images. The same command again resumes the run, or says that it is done."""
-    from pellucid.cli.terminal import emit, emit_json, percent, say
+    from pellucid.cli.terminal import emit, emit_json, say
     from pellucid.cli.watcher import Watcher
+    from pellucid.displays.numbers import percent
     from pellucid.training.run import Observer
     from pellucid.verbs.train import train as train_verb
 
@@ -110,7 +111,8 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Accuracy, loss, classes, confusion, top-2, calibration and speed of a run's network."""
-    from pellucid.cli.terminal import emit, emit_json, percent
+    from pellucid.cli.terminal import emit, emit_json
+    from pellucid.displays.numbers import percent
     from pellucid.verbs.run import Run, class_table, confusion_table
 
     opened = Run.open(runs, run)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from pellucid.cli.terminal import percent, say
+from pellucid.cli.terminal import say
+from pellucid.displays.numbers import percent
 from pellucid.training.record import EpochRecord, EpochTiming
 from pellucid.training.run import Observer
 

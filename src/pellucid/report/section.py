@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pellucid.displays.display import Display
 from pellucid.displays.matrix import Matrix
 from pellucid.displays.page import Page
 from pellucid.displays.svg import printable
 from pellucid.displays.table import Table
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,19 @@ class Section:
     def tables(self) -> list[Table]:
         """Every table of it, those inside pages and behind matrices too."""
         return [one for display in self.displays for one in _tables(display)]
+
+
+def applying(
+    makers: Mapping[str, Callable[[T], Section | None]], subject: T, told: Callable[[str], None]
+) -> list[Section]:
+    """Every section that applies to the subject, in order. told: the key of each, before it is made."""
+    found = []
+    for key, make in makers.items():
+        told(key)
+        made = make(subject)
+        if made is not None:
+            found.append(made)
+    return found
 
 
 def _tables(display: Display) -> list[Table]:

@@ -13,11 +13,12 @@ from pellucid.displays.curves import Curves, Series
 from pellucid.displays.display import Display
 from pellucid.displays.image_grid import ImageGrid
 from pellucid.displays.listing import Listing
+from pellucid.displays.numbers import percent
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
 from pellucid.errors import DataError
 from pellucid.report.run.answers import Answers, answers
-from pellucid.report.section import Section, named
+from pellucid.report.section import Section, applying, named
 from pellucid.spec.network import ForeignModule
 from pellucid.verbs.again import command, spec_of
 from pellucid.verbs.compare import compare
@@ -45,10 +46,10 @@ def answer(runs: Sequence[Run]) -> Section:
             (
                 run.id,
                 run.status,
-                _share(found.accuracy) if found else None,
-                " to ".join(map(_share, found.interval)) if found else None,
+                percent(found.accuracy) if found else None,
+                " to ".join(map(percent, found.interval)) if found else None,
                 f"{found.loss:.4f}" if found else None,
-                _share(found.calibration.error) if found else None,
+                percent(found.calibration.error) if found else None,
                 parameters,
                 len(run.folder.metrics()),
             )
@@ -57,7 +58,7 @@ def answer(runs: Sequence[Run]) -> Section:
                "epochs")  # fmt: skip
     words = [f"How do {len(runs)} trained networks compare?"]
     if best is not None:
-        words.append(f"The highest test accuracy is that of {best[1]}, {_share(best[0])}.")
+        words.append(f"The highest test accuracy is that of {best[1]}, {percent(best[0])}.")
     if len({run.folder.manifest["fingerprint"] for run in runs}) > 1:
         words.append("They were not given the same images; those tested on others are not compared below.")
     words.append("Whether one configuration is better than another takes several seeds: pellucid study.")
@@ -144,7 +145,7 @@ def classes(runs: Sequence[Run]) -> Section | None:
         percent=True,
         zero=False,
     )
-    rows = [(name, *(_share(found.found.recall[k]) for _, found in known)) for k, name in enumerate(names)]
+    rows = [(name, *(percent(found.found.recall[k]) for _, found in known)) for k, name in enumerate(names)]
     table = Table(("class", *_names([run for run, _ in known])), rows, title="Accuracy of each class")
     return Section("classes", "Class by class", displays=[bars, table])
 
@@ -200,13 +201,7 @@ SECTIONS: Final[dict[str, Callable[[Sequence[Run]], Section | None]]] = {
 
 def sections(runs: Sequence[Run], told: Callable[[str], None] = lambda key: None) -> list[Section]:
     """Every section that applies. told: the key of each, before it is made."""
-    found = []
-    for key, make in SECTIONS.items():
-        told(key)
-        made = make(runs)
-        if made is not None:
-            found.append(made)
-    return found
+    return applying(SECTIONS, runs, told)
 
 
 def _known(run: Run) -> Answers | None:
@@ -224,7 +219,3 @@ def _told(value: object) -> str | None:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
     return None if value is None else str(value)
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:.2f} %"

@@ -8,7 +8,7 @@ from typing import Final
 from pellucid.displays.bars import Bars
 from pellucid.displays.display import Display
 from pellucid.displays.table import Table
-from pellucid.report.section import Section, named
+from pellucid.report.section import Section, applying, named
 from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs import study_page
 from pellucid.verbs.again import command
@@ -75,21 +75,16 @@ def factors(study: Studied) -> Section | None:
         "A level's mean is taken over the other factors, seed by seed. The share of the variance is that of the "
         "analysis of variance of the whole grid.",
     )
-    displays = study_page.factors(study) if study.summaries else []
+    displays = study_page.factors(study)
     return Section("factors", "What each factor does", words, displays) if displays else None
 
 
 def curves(study: Studied) -> Section:
     """Validation by epoch, the spread over seeds; epochs to a threshold where there was one."""
-    displays: list[Display] = [study_page.curves(study)]
     words = ["The line is the mean over seeds, the band reaches from the lowest to the highest; thin lines are runs."]
     if len(study.chosen) > study_page.MOST_LINES:
         words.append(f"Drawn: the {study_page.MOST_LINES} configurations that are best on validation.")
-    if len(study.study.seeds) > 2:
-        displays.append(study_page.steadiness(study))
-    if study.study.base.get("stop_at") is not None:
-        displays += [study_page.thresholds(study), study_page.thresholds(study, "second")]
-    return Section("curves", "By epoch", words, displays)
+    return Section("curves", "By epoch", words, study_page.by_epoch(study))
 
 
 def evidence(study: Studied) -> Section | None:
@@ -162,13 +157,7 @@ SECTIONS: Final[dict[str, Callable[[Studied], Section | None]]] = {
 
 def sections(study: Studied, told: Callable[[str], None] = lambda key: None) -> list[Section]:
     """Every section that applies. told: the key of each, before it is made."""
-    found = []
-    for key, make in SECTIONS.items():
-        told(key)
-        made = make(study)
-        if made is not None:
-            found.append(made)
-    return found
+    return applying(SECTIONS, study, told)
 
 
 def _sentence(words: str) -> str:

@@ -19,6 +19,7 @@ from pellucid.charts.mistakes import mistakes
 from pellucid.charts.per_class_accuracy import per_class_accuracy
 from pellucid.datasets._load import load
 from pellucid.displays.display import Display
+from pellucid.displays.numbers import percent
 from pellucid.displays.table import Table
 from pellucid.engines.engine import Model, engine
 from pellucid.errors import DataError, StorageError, UsageError, unknown_name
@@ -269,15 +270,11 @@ class Run:
 
 def class_table(found: Evaluation) -> Table:
     """Precision, recall, F1 and images of each class."""
-
-    def share(value: float) -> str:
-        return f"{100 * value:.2f} %"
-
     return Table(
         title="",
         columns=("class", "precision", "recall", "F1", "images"),
         rows=[
-            (name, share(precision), share(recall), share(f1), support)
+            (name, percent(precision), percent(recall), percent(f1), support)
             for name, precision, recall, f1, support in zip(
                 found.class_names, found.precision, found.recall, found.f1, found.support, strict=True
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pellucid.displays.numbers import percent
 from pellucid.displays.table import Table
 from pellucid.storage.index import RunIndex
 from pellucid.storage.runs_root import runs_root
@@ -23,10 +24,6 @@ def run(name: str = "last", *, runs: str | Path | None = None) -> Run:
 
 def run_table(rows: list[dict[str, Any]]) -> Table:
     """The rows of `runs` for people."""
-
-    def share(value: float | None) -> str:
-        return "-" if value is None else f"{100 * value:.2f} %"
-
     return Table(
         title="",
         columns=("run", "status", "optimizer", "lr", "epochs", "validation", "test", "seconds"),
@@ -37,8 +34,8 @@ def run_table(rows: list[dict[str, Any]]) -> Table:
                 row.get("optimizer"),
                 row.get("lr"),
                 row.get("epochs"),
-                share(row.get("validation_accuracy")),
-                share(row.get("test_accuracy")),
+                percent(row.get("validation_accuracy")),
+                percent(row.get("test_accuracy")),
                 row.get("seconds"),
             )
             for row in rows

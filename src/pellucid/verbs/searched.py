@@ -12,15 +12,16 @@ import numpy as np
 
 from pellucid.displays.curves import Curves, Series
 from pellucid.displays.display import Display, plain
+from pellucid.displays.numbers import percent
 from pellucid.displays.page import Page
 from pellucid.displays.scatter import Scatter
 from pellucid.displays.table import Table
-from pellucid.errors import StorageError
 from pellucid.spec.run import RunSpec
 from pellucid.spec.search import Search
 from pellucid.spec.study import Config, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.training.proposals import Point, rank
+from pellucid.verbs.studied import outcome
 
 #: Points whose curves are drawn for successive halving.
 FURTHEST = 7
@@ -40,22 +41,12 @@ class Tried:
     @classmethod
     def read(cls, root: Path, point: Point, specs: Sequence[RunSpec], errors: Mapping[str, str]) -> Tried:
         """From the folders of its runs. errors: of those that failed, by id."""
-        results: list[dict[str, Any] | None] = []
-        reasons = []
-        for spec in specs:
-            try:
-                result = RunFolder.open(root, spec.id).result() if RunFolder.exists(root, spec.id) else None
-            except StorageError as error:
-                result, reason = None, str(error)
-            else:
-                reason = errors.get(spec.id) or str((result or {}).get("reason", "not trained yet"))
-            finished = result is not None and result["status"] == "finished"
-            results.append(result if finished else None)
-            if not finished:
-                reasons.append(reason)
+        found = [outcome(root, spec.id, errors) for spec in specs]
+        results = tuple(result for result, _ in found)
+        reasons = dict.fromkeys(reason for result, reason in found if result is None)
         names = tuple(spec.id for spec in specs)
         epochs = specs[0].recipe.epochs
-        return cls(point.number, point.config, epochs, names, tuple(results), "; ".join(dict.fromkeys(reasons)))
+        return cls(point.number, point.config, epochs, names, results, "; ".join(reasons))
 
     @property
     def score(self) -> float | None:
@@ -122,12 +113,12 @@ class Searched:
         best, asked = self.best, self.asked
         if best is None:
             return ["every trial failed"]
-        found = [f"best on validation: {label(best.config)}, {_percent(best.score)}"]
+        found = [f"best on validation: {label(best.config)}, {percent(best.score)}"]
         test = best.mean("test_accuracy")
         if test is not None:
             over = f"mean of {len(best.runs)} seeds" if len(best.runs) > 1 else f"seed {asked.seeds[0]}"
             found.append(
-                f"its test accuracy, looked at once: {_percent(test)} ({over}). The score on validation flatters, "
+                f"its test accuracy, looked at once: {percent(test)} ({over}). The score on validation flatters, "
                 f"being the best of {len(self.ranking)}"
             )
         if asked.method == "halving":
@@ -152,7 +143,7 @@ class Searched:
                 one.number,
                 *(_shown(one.config[name]) for name in names),
                 one.epochs,
-                _percent(one.score),
+                percent(one.score),
                 *((one.reason,) if self.failed else ()),
             )
             for one in self.ranking
@@ -166,7 +157,7 @@ class Searched:
         for epochs in sorted({one.epochs for one in self.tried}):
             scores = [one.score for one in self.tried if one.epochs == epochs]
             known = [score for score in scores if score is not None]
-            rows.append((epochs, len(scores), _percent(max(known, default=None)), _percent(min(known, default=None))))
+            rows.append((epochs, len(scores), percent(max(known, default=None)), percent(min(known, default=None))))
         return Table(("epochs", "points", "best", "worst"), rows, title="Rungs")
 
     def trials(self) -> list[dict[str, Any]]:
@@ -226,7 +217,7 @@ class Searched:
             [float(tried.config[name]) for tried in known],
             [float(tried.score or 0.0) for tried in known],
             groups=[label({key: tried.config[key] for key in choices[:1]}) for tried in known] if choices else (),
-            notes=[f"point {tried.number}: {label(tried.config)}, {_percent(tried.score)}" for tried in known],
+            notes=[f"point {tried.number}: {label(tried.config)}, {percent(tried.score)}" for tried in known],
             x_title=name,
             y_title="validation accuracy",
             title=f"Along {name}",
@@ -255,10 +246,6 @@ class Searched:
             }
         )
         return found
-
-
-def _percent(value: float | None) -> str | None:
-    return None if value is None else f"{100 * value:.2f} %"
 
 
 def _shown(value: Any) -> Any:

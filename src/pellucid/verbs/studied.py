@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.displays.display import plain
+from pellucid.displays.numbers import measured, percent
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
 from pellucid.errors import StorageError
@@ -70,6 +71,7 @@ class Studied:
     ) -> None:
         self.study, self.root = study, root
         self.rows = [_row(trial, spec, root, errors) for trial, spec in specs]
+        self._answers: dict[str, tuple[NDArray[np.bool_], NDArray[np.int64]] | None] = {}
 
     @cached_property
     def chosen(self) -> dict[str, Config]:
@@ -147,6 +149,12 @@ class Studied:
 
         None where a run has none.
         """
+        key = label(config)
+        if key not in self._answers:  # each arm is in many pairs
+            self._answers[key] = self._read_answers(config)
+        return self._answers[key]
+
+    def _read_answers(self, config: Config) -> tuple[NDArray[np.bool_], NDArray[np.int64]] | None:
         found, labels = [], np.zeros(0, np.int64)
         for row in self.of(config):
             kept = RunFolder.open(self.root, row.run).predictions() if row.result else None
@@ -185,7 +193,7 @@ class Studied:
         found = []
         if self.best is not None and self.best in self.summaries:
             one = self.summaries[self.best]
-            told = f"{100 * one.mean:.2f} %" if self.study.metric.endswith("accuracy") else f"{one.mean:.4g}"
+            told = measured(self.study.metric, one.mean)
             found.append(f"best on validation: {self.best}; its {self.study.metric.replace('_', ' ')} is {told}")
         few = [pair for pair in self.pairs if pair.verdict == "too few seeds"]
         together = len(few) > FEW
@@ -220,7 +228,7 @@ class Studied:
                 return "not answered: trials are missing"
             one = summary(known)
             reached = one.mean >= claim.least if higher else one.mean <= claim.least
-            return f"{'yes' if reached else 'no'}: {_value(one.mean, share=higher)}, n = {one.n}"
+            return f"{'yes' if reached else 'no'}: {measured(metric, one.mean)}, n = {one.n}"
         if metric == self.study.metric:
             pairs = self.pairs  # corrected over the whole family
         else:
@@ -235,10 +243,9 @@ class Studied:
 
     def table(self) -> Table:
         """One row an arm: n, mean, spread, interval, validation accuracy, seconds, and what a report said."""
-        share = self.study.metric.endswith("accuracy")
 
         def told(value: float | None) -> str | None:
-            return None if value is None or np.isnan(value) else _value(value, share=share)
+            return None if value is None or np.isnan(value) else measured(self.study.metric, value)
 
         rows = []
         for arm, config in self.chosen.items():
@@ -256,7 +263,7 @@ class Studied:
                     told(one.sd if one else None),
                     told(one.low if one else None),
                     told(one.high if one else None),
-                    f"{100 * float(np.mean(known)):.2f} %" if known else None,
+                    percent(float(np.mean(known))) if known else None,
                     _seconds(seconds),
                     *((told(reported),) if self.study.reported else ()),
                 )
@@ -306,14 +313,21 @@ class Studied:
 
 
 def _row(trial: Trial, spec: RunSpec, root: Path, errors: Mapping[str, str]) -> Row:
+    return Row(trial, spec.id, *outcome(root, spec.id, errors))
+
+
+def outcome(root: Path, run_id: str, errors: Mapping[str, str]) -> tuple[dict[str, Any] | None, str]:
+    """The result of a run that finished, else None, with the reason why it ended or has none.
+
+    errors: of runs that failed before they could note it themselves, by id.
+    """
     try:
-        result = RunFolder.open(root, spec.id).result() if RunFolder.exists(root, spec.id) else None
+        result = RunFolder.open(root, run_id).result() if RunFolder.exists(root, run_id) else None
     except StorageError as error:
-        return Row(trial, spec.id, None, str(error))
+        return None, str(error)
     if result is None or result.get("status") != "finished":
-        reason = errors.get(spec.id) or str((result or {}).get("reason", "not trained yet"))
-        return Row(trial, spec.id, None, reason)
-    return Row(trial, spec.id, result, str(result.get("reason", "")))
+        return None, errors.get(run_id) or str((result or {}).get("reason", "not trained yet"))
+    return result, str(result.get("reason", ""))
 
 
 def _seconds(values: Sequence[float]) -> float | int | None:
@@ -329,7 +343,3 @@ def _unit(metric: str) -> tuple[str, float]:
     if metric.endswith("accuracy") or metric == "largest_fall":
         return "points", 100.0
     return {"epochs": "epochs", "seconds": "seconds"}.get(metric, ""), 1.0
-
-
-def _value(value: float, *, share: bool) -> str:
-    return f"{100 * value:.2f} %" if share else f"{value:.4g}"

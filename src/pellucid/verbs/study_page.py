@@ -38,13 +38,7 @@ def page(found: Studied) -> Page:
         shown.append(Table(("claim", "what our runs say"), found.claims(), title="Claims"))
     if found.summaries:
         shown.append(effects(found))
-    shown.append(curves(found))
-    if len(found.study.seeds) > 2:
-        shown.append(steadiness(found))
-    shown += factors(found)
-    if found.study.base.get("stop_at") is not None:
-        shown += [thresholds(found), thresholds(found, "second")]
-    shown += all_evidence(found)
+    shown += [*by_epoch(found), *factors(found), *all_evidence(found)]
     if found.failed:
         failed = [(row.trial.label, row.trial.seed, row.reason) for row in found.failed]
         shown.append(Table(("configuration", "seed", "reason"), failed, title="Trials that failed or diverged"))
@@ -110,6 +104,16 @@ def curves(
     )
 
 
+def by_epoch(found: Studied) -> list[Display]:
+    """Validation by epoch, of three seeds on its spread, and the time to a threshold where there was one."""
+    shown = [curves(found)]
+    if len(found.study.seeds) > 2:
+        shown.append(steadiness(found))
+    if found.study.base.get("stop_at") is not None:
+        shown += [thresholds(found), thresholds(found, "second")]
+    return shown
+
+
 def steadiness(found: Studied, metric: str = "validation_accuracy") -> Display:
     """Spread over seeds by epoch."""
     runs = {}
@@ -123,7 +127,7 @@ def steadiness(found: Studied, metric: str = "validation_accuracy") -> Display:
 def factors(found: Studied) -> list[Display]:
     """What each factor of a grid does: means of its levels, shares of the variance, pairs, and all lines at once."""
     study = found.study
-    if len(study.factors) < 2:
+    if len(study.factors) < 2 or not found.summaries:
         return []
     configs = study.configs()
     grid = np.full((*(len(one.levels) for one in study.factors), len(study.seeds)), np.nan)

@@ -163,7 +163,7 @@ def test_a_study_begins_with_what_stands(study: Studied) -> None:
     assert len(commands) == 4 and all(command.startswith("pellucid train mlp digits") for command in commands)
 
 
-def test_a_study_of_the_catalogue_is_set_beside_what_was_reported(runs: Path) -> None:
+def test_a_study_of_the_catalogue_is_set_beside_what_was_reported(runs: Path, real_data: Path) -> None:
     from pellucid.storage.study_folder import StudyFolder
     from pellucid.verbs.reproduce import reported_study
 

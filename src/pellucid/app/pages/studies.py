@@ -15,6 +15,7 @@ from pellucid import catalog
 from pellucid.app import render
 from pellucid.app.library import Library
 from pellucid.displays.interactive import figure
+from pellucid.displays.numbers import measured
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
 from pellucid.errors import unknown_name
@@ -115,7 +116,8 @@ def reported(request: Request) -> Response:
         study=study,
         words=" ".join((catalog.load("studies", name).__doc__ or "").split()),
         told=Table(
-            ("configuration", "reported"), [(arm, _told(study, value)) for arm, value in study.reported.items()]
+            ("configuration", "reported"),
+            [(arm, measured(study.metric, value)) for arm, value in study.reported.items()],
         ),
         claims=[claim.words for claim in study.claims],
         base=Table(("", ""), [(key, str(value)) for key, value in study.base.items()]),
@@ -128,10 +130,6 @@ def reported(request: Request) -> Response:
 def _reported(name: str) -> Study:
     found: Study = catalog.load("studies", name)()
     return found
-
-
-def _told(study: Study, value: float) -> str:
-    return f"{100 * value:.2f} %" if study.metric.endswith("accuracy") else f"{value:g}"
 
 
 def _drawn(studied: Studied, key: str, display: Any) -> Markup:

@@ -12,6 +12,7 @@ from pellucid.charts.confusion_matrix import confusion_matrix
 from pellucid.charts.mistakes import mistakes as mistakes_chart
 from pellucid.charts.per_class_accuracy import per_class_accuracy
 from pellucid.displays.matrix import Behind, Matrix
+from pellucid.displays.numbers import percent
 from pellucid.displays.table import Table
 from pellucid.errors import DataError
 from pellucid.evaluation.evaluate import Evaluation, evaluate
@@ -69,8 +70,8 @@ def answer(run: Run) -> Section:
     often = max(found.support)
     words = [
         question,
-        f"{_share(found.accuracy)} of {found.images:,} test images are named right (95 % interval {_share(low)} to "
-        f"{_share(high)}); always naming the most frequent class would give {_share(often / found.images)}.",
+        f"{percent(found.accuracy)} of {found.images:,} test images are named right (95 % interval {percent(low)} to "
+        f"{percent(high)}); always naming the most frequent class would give {percent(often / found.images)}.",
     ]
     hardest = int(np.argmin([r if n else 2 for r, n in zip(found.recall, found.support, strict=True)]))
     wrong = found.confusion[hardest].copy()
@@ -78,7 +79,7 @@ def answer(run: Run) -> Section:
     if wrong.sum():
         taken = named(found.class_names[int(wrong.argmax())])
         words.append(
-            f"The hardest class is {named(found.class_names[hardest])}: {_share(found.recall[hardest])} of its "
+            f"The hardest class is {named(found.class_names[hardest])}: {percent(found.recall[hardest])} of its "
             f"{found.support[hardest]:,} images are named right, {int(wrong.max()):,} are taken for {taken}."
         )
     if run.status == "diverged":
@@ -119,8 +120,8 @@ def calibration(run: Run) -> Section:
         (
             f"{100 * found.edges[k]:.0f} to {100 * found.edges[k + 1]:.0f} %",
             found.count[k],
-            _share(found.confidence[k]),
-            _share(found.accuracy[k]),
+            percent(found.confidence[k]),
+            percent(found.accuracy[k]),
         )
         for k in some
     ]
@@ -130,7 +131,7 @@ def calibration(run: Run) -> Section:
     verdict = "surer than it is right" if surer > 0 else "right more often than it is sure"
     words = (
         f"Over all images the network is {verdict}, by {100 * abs(surer):.2f} points on average; the expected "
-        f"calibration error over 15 bins is {_share(found.error)}.",
+        f"calibration error over 15 bins is {percent(found.error)}.",
     )
     chart = calibration_curve(found.confidence, accuracy=found.accuracy, count=found.count, error=found.error)
     table = Table(("confidence", "images", "mean confidence", "accuracy"), rows, title="Calibration by bin")
@@ -193,14 +194,14 @@ def _table(run: Run, found: Evaluation | None) -> Table:
     if found is not None:
         low, high = found.interval
         rows += [
-            ("test accuracy", _share(found.accuracy)),
-            ("95 % interval (Wilson)", f"{_share(low)} to {_share(high)}"),
-            ("label among the two likeliest", _share(found.top2_accuracy)),
+            ("test accuracy", percent(found.accuracy)),
+            ("95 % interval (Wilson)", f"{percent(low)} to {percent(high)}"),
+            ("label among the two likeliest", percent(found.top2_accuracy)),
             ("test loss (cross entropy, nats)", f"{found.loss:.4f}"),
-            ("expected calibration error", _share(found.calibration.error)),
+            ("expected calibration error", percent(found.calibration.error)),
         ]
     if best is not None and best.get("validation_accuracy") is not None:
-        rows.append(("validation accuracy", _share(best["validation_accuracy"])))
+        rows.append(("validation accuracy", percent(best["validation_accuracy"])))
     rows += [("epochs", len(lines)), ("best epoch", result.get("best_epoch"))]
     if not isinstance(run.spec.network, ForeignModule):
         from pellucid.verbs.networks import totals
@@ -213,7 +214,3 @@ def _table(run: Run, found: Evaluation | None) -> Table:
 
 def _cell(value: object) -> object:
     return f"{value:,}" if isinstance(value, (int, float)) else value
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:.2f} %"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.displays.display import Display
+from pellucid.displays.numbers import percent
 from pellucid.displays.table import Table
 from pellucid.report.section import Section
 from pellucid.spec.network import ForeignModule
@@ -55,7 +56,7 @@ def _epochs(lines: list[dict[str, Any]], best: int | None) -> Table:
     def told(name: str, value: float | None) -> str | None:
         if value is None:
             return None
-        return f"{100 * value:.2f} %" if name.endswith("accuracy") else f"{value:.4f}"
+        return percent(value) if name.endswith("accuracy") else f"{value:.4f}"
 
     rows = [(line["epoch"], *(told(name, line.get(name)) for name in names)) for line in chosen]
     title = "Epochs" if len(chosen) == count else f"{len(chosen)} of {count:,} epochs"

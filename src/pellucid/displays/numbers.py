@@ -1,0 +1,34 @@
+"""Numbers as people read them: one way of writing each, in tables, on pages and in the terminal."""
+
+from __future__ import annotations
+
+
+def percent(value: float | None, none: str = "-") -> str:
+    """A share of one with two digits; `none` where there is no value.
+
+    >>> percent(0.9871), percent(None)
+    ('98.71 %', '-')
+    """
+    return none if value is None else f"{100 * value:.2f} %"
+
+
+def measured(metric: str, value: float) -> str:
+    """A value of a metric by its name: accuracies in percent, all others with four digits.
+
+    >>> measured("test_accuracy", 0.9871), measured("test_loss", 0.043219)
+    ('98.71 %', '0.04322')
+    """
+    return percent(value) if metric.endswith("accuracy") else f"{value:.4g}"
+
+
+def duration(seconds: float | None, none: str = "-") -> str:
+    """A time in seconds below a minute and a half, in minutes below one and a half hours, else in hours.
+
+    >>> duration(4.26), duration(45), duration(720), duration(12600)
+    ('4.3 s', '45 s', '12 min', '3.5 h')
+    """
+    if seconds is None:
+        return none
+    if seconds < 90:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

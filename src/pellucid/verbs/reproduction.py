@@ -1,0 +1,131 @@
+"""What came of a report's study: its page, and how our networks do on the report's other images."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pellucid import catalog
+from pellucid.datasets._load import load
+from pellucid.displays.display import plain
+from pellucid.displays.numbers import percent
+from pellucid.displays.table import Table
+from pellucid.evaluation.comparison import summary
+from pellucid.spec.study import OtherImages
+from pellucid.storage.run_folder import RunFolder
+from pellucid.verbs.run import Run
+from pellucid.verbs.studied import Studied
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What an arm gives on changed test images, over its seeds."""
+
+    words: str
+    reported: float | None
+    n: int
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A report's study with what its runs have given.
+
+    name: in the catalogue. figures: words, command and file of each of the report's. provenance: see `provenance`.
+    """
+
+    name: str
+    quick: bool
+    studied: Studied
+    figures: tuple[tuple[str, str, str], ...]
+    on_other_images: tuple[Measured, ...]
+    provenance: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For programs: the study's own, and what the report tested besides."""
+        extra = {"on_other_images": [vars(one) for one in self.on_other_images], "provenance": self.provenance}
+        found: dict[str, Any] = plain({**self.studied.to_dict(), **extra})
+        return found
+
+    def markdown(self) -> str:
+        """What was reported beside what was measured."""
+        studied = self.studied
+        told = (catalog.load("studies", self.name).__doc__ or "").strip().splitlines()
+        words = [line.strip() for line in told]
+        lines = [f"# {studied.study.name}", "", *words, ""]
+        if self.quick:
+            lines += ["**Quick: fewer images, epochs and seeds. These are not the report's figures.**", ""]
+        seeds = ", ".join(map(str, studied.study.seeds))
+        command = f"`pellucid reproduce {self.name.replace('_', '-')}{' --quick' * self.quick}`"
+        lines += [
+            f"{_told(self.provenance)}, seeds {seeds}; {command}",
+            "",
+            studied.table().markdown(),
+            "",
+            "## What stands",
+            "",
+            *(f"- {line}" for line in studied.verdicts()),
+        ]
+        if studied.study.claims:
+            lines += ["", "## Claims", "", Table(("claim", "what our runs say"), studied.claims()).markdown()]
+        if self.on_other_images:
+            rows = [
+                (one.words, one.n, percent(one.mean), f"{100 * one.low:.2f} to {100 * one.high:.2f} %",
+                 percent(one.reported))
+                for one in self.on_other_images
+            ]  # fmt: skip
+            table = Table(("tested on changed images", "n", "mean", "95 %", "reported"), rows)
+            lines += ["", "## On other images", "", table.markdown()]
+        if self.figures:
+            figures = Table(("figure of the report", "command", "file"), self.figures)
+            lines += ["", "## Figures", "", figures.markdown()]
+        if studied.failed:
+            failed = [(row.trial.label, row.trial.seed, row.reason) for row in studied.failed]
+            lines += ["", "## Trials that failed", "", Table(("configuration", "seed", "reason"), failed).markdown()]
+        return "\n".join(lines) + "\n"
+
+
+def on_other_images(found: Studied) -> list[Measured]:
+    """Accuracy of an arm's runs on test images that are changed by further views."""
+    measured = []
+    for one in found.study.other_images:
+        runs = [Run.open(found.root, row.run) for row in found.of(found.chosen[one.arm]) if row.result]
+        if runs:
+            values = [_accuracy(run, one) for run in runs]
+            over = summary(values)
+            measured.append(Measured(one.words, one.reported, over.n, over.mean, over.low, over.high))
+    return measured
+
+
+def _accuracy(run: Run, asked: OtherImages) -> float:
+    if asked.views is None:
+        return run.evaluate(mirror=asked.mirror).accuracy
+    images = load(replace(run.spec.data, views=asked.views)).test
+    return float((run.model().logits(images).argmax(1) == images.labels).mean())
+
+
+def provenance(found: Studied) -> dict[str, Any]:
+    """When, on which machine and with what the first finished run was trained, and the commit where the code is a
+    clone.
+    """
+    commit = ""
+    with suppress(OSError):
+        told = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        commit = told.stdout.strip()
+    kept = next((RunFolder.open(found.root, row.run).manifest for row in found.rows if row.result), {})
+    return {"created": kept.get("created"), "environment": kept.get("environment"), "commit": commit or None}
+
+
+def _told(where: Mapping[str, Any]) -> str:
+    machine = where["environment"] or {}
+    words = [str(where["created"])[:10], str(machine.get("cpu")), f"torch {machine.get('torch')}"]
+    return ", ".join([*words, *([f"commit {where['commit']}"] if where["commit"] else [])])
