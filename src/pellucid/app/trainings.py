@@ -22,8 +22,8 @@ from typing import Final
 from pellucid.app.forms import Filled
 from pellucid.errors import InterruptedRunError, UsageError
 from pellucid.spec.network import Network
-from pellucid.verbs.again import in_catalogue, network_file, option, options
 from pellucid.verbs.run import Run
+from pellucid.verbs.run_command import in_catalogue, network_file, option, options
 
 #: Trainings at a time, and how many may wait.
 AT_ONCE: Final = 1

@@ -20,10 +20,10 @@ from pellucid.errors import DataError
 from pellucid.report.run.answers import Answers, answers
 from pellucid.report.section import Section, applying, named
 from pellucid.spec.network import ForeignModule
-from pellucid.verbs.again import command, spec_of
 from pellucid.verbs.compare import compare
 from pellucid.verbs.networks import totals
 from pellucid.verbs.run import Run
+from pellucid.verbs.run_command import command, flat_spec
 
 #: Runs that are drawn in one chart, and images that one of two runs alone gets right.
 DRAWN, ALONE = 7, 20
@@ -67,7 +67,7 @@ def answer(runs: Sequence[Run]) -> Section:
 
 def settings(runs: Sequence[Run]) -> Section:
     """What their specs differ in."""
-    specs = [{**spec_of(run), "images": run.folder.manifest["fingerprint"][:12]} for run in runs]
+    specs = [{**flat_spec(run), "images": run.folder.manifest["fingerprint"][:12]} for run in runs]
     keys = list(dict.fromkeys(key for one in specs for key in one))
     rows = [
         (key, *(_told(one.get(key)) for one in specs))

@@ -11,8 +11,8 @@ from pellucid.displays.table import Table
 from pellucid.report.section import Section, applying, named
 from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs import study_page
-from pellucid.verbs.again import command
 from pellucid.verbs.run import Run
+from pellucid.verbs.run_command import command
 from pellucid.verbs.runs import flatten
 from pellucid.verbs.studied import Studied
 

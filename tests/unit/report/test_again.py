@@ -9,9 +9,9 @@ import pytest
 
 from pellucid.cli.app import app
 from pellucid.spec.network import Network
-from pellucid.verbs.again import command, network_file
 from pellucid.verbs.networks import network
 from pellucid.verbs.run import Run
+from pellucid.verbs.run_command import command, network_file
 from pellucid.verbs.train import train
 
 OPTIONS = {"epochs": 1, "subset": 60, "batch_size": 32, "lr": 0.02, "optimizer": "adamw", "betas": (0.8, 0.9)}

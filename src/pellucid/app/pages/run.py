@@ -31,9 +31,6 @@ from pellucid.verbs.run import Run
 WORDS: Final = {
     "answer": "In short",
     "samples": "Images",
-    "network": "Network",
-    "confusion": "Confusion",
-    "weights": "Weights",
     "maps": "Feature maps",
     "rows": "Row by row",
     "again": "Do it again",

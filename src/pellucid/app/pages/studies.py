@@ -24,17 +24,7 @@ from pellucid.spec.study import Study
 from pellucid.verbs.studied import Studied
 
 #: Words of the sections in the page's own list of contents.
-WORDS = {
-    "verdicts": "What stands",
-    "table": "Table",
-    "factors": "Factors",
-    "evidence": "Images",
-    "effects": "Effects",
-    "curves": "By epoch",
-    "reported": "Reported",
-    "trials": "Trials",
-    "again": "Do it again",
-}
+WORDS = {"verdicts": "What stands", "evidence": "Images", "curves": "By epoch", "again": "Do it again"}
 
 
 def routes() -> list[Route]:
@@ -80,7 +70,11 @@ def show(request: Request) -> Response:
     if name not in found:
         raise unknown_name("study", name[:120], found)
     return render.page(
-        request, "study.html", title=name, study=found[name], sections={key: WORDS.get(key, key) for key in SECTIONS}
+        request,
+        "study.html",
+        title=name,
+        study=found[name],
+        sections={key: WORDS.get(key, key.capitalize()) for key in SECTIONS},
     )
 
 

@@ -204,3 +204,13 @@ function element(tag, className = "", text = "") {
   if (text) found.textContent = text;
   return found;
 }
+
+/** The button that lets a kept neuron go. */
+export function release(letGo) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "small release";
+  button.textContent = "Let go";
+  button.addEventListener("click", letGo);
+  return button;
+}

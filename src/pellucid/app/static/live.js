@@ -1,7 +1,7 @@
 /* Live: everything follows the hand. The address holds the whole state: images, neurons and the second run in the query,
    the drawing and what was done to it behind the "#", which is never sent. */
 
-import { explain } from "./account.js";
+import { explain, release } from "./account.js";
 import { part } from "./app.js";
 import { bytesFromText, bytesToText, Pad, strokesFromText, strokesToText } from "./pad.js";
 import { View, wordsOf } from "./view.js";
@@ -75,19 +75,9 @@ async function account(view, neuron) {
     const follow = (to) => point(now.view, to, true);
     explain(place, answer, { network: now.view.info, colours: now.view.colours, follow });
     now.view.drawSeen(answer.field);
-    if (state.neuron) place.prepend(release());
+    if (state.neuron) place.prepend(release(letGo));
   }
   asking = false;
-}
-
-/** The button that lets a kept neuron go. */
-function release() {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "small release";
-  button.textContent = "Let go";
-  button.addEventListener("click", letGo);
-  return button;
 }
 
 function letGo() {

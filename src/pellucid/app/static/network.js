@@ -1,6 +1,6 @@
 /* Network: the chosen layer's maps of one image; a neuron of it, what it sees and how its value came about. */
 
-import { explain } from "./account.js";
+import { explain, release } from "./account.js";
 import { unpacked } from "./answer.js";
 import { part } from "./app.js";
 import { framed, imageOf, sized, tables } from "./colours.js";
@@ -100,18 +100,9 @@ async function point(neuron, kept) {
     const answer = JSON.parse(found.text);
     explain(told, answer, { network, colours, follow: (to) => location.assign(addressOf(to)) });
     draw(answer.field);
-    if (state.kept) told.prepend(release());
+    if (state.kept) told.prepend(release(letGo));
   }
   asking = false;
-}
-
-function release() {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "small release";
-  button.textContent = "Let go";
-  button.addEventListener("click", letGo);
-  return button;
 }
 
 function letGo() {

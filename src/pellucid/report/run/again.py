@@ -7,8 +7,8 @@ from pellucid.displays.listing import Listing
 from pellucid.displays.table import Table
 from pellucid.report.section import Section
 from pellucid.spec.network import Network
-from pellucid.verbs.again import command, in_catalogue, network_file, spec_of
 from pellucid.verbs.run import Run
+from pellucid.verbs.run_command import command, flat_spec, in_catalogue, network_file
 from pellucid.verbs.runs import flatten
 
 
@@ -28,7 +28,7 @@ def again(run: Run) -> Section:
     network = run.spec.network
     if isinstance(network, Network) and not in_catalogue(run):
         displays.append(Listing(network_file(network), title=f"{network.name}.toml"))
-    spec = [(key, _told(value)) for key, value in spec_of(run).items()]
+    spec = [(key, _told(value)) for key, value in flat_spec(run).items()]
     machine = [(key, _told(value)) for key, value in flatten(manifest["environment"]).items()]
     displays += [
         Table(("", ""), [("created", manifest["created"]), *machine], title="Versions and machine"),

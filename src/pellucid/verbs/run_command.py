@@ -61,7 +61,7 @@ def network_file(network: Network) -> str:
     return "\n".join(lines) + "\n"
 
 
-def spec_of(run: Run) -> dict[str, Any]:
+def flat_spec(run: Run) -> dict[str, Any]:
     """The run's spec without its layers, and what was decided for it, flat: what a table lists."""
     from pellucid.verbs.runs import flatten
 
