@@ -41,8 +41,8 @@ def search(
     **options: Any,
 ) -> None:
     """The best values of a few options, chosen on validation images; the best one's test score is told once."""
-    from pellucid.cli.study_watcher import watched
-    from pellucid.cli.terminal import emit, emit_json, say
+    from pellucid.cli.study_watcher import tell, watched
+    from pellucid.cli.terminal import emit_json, say
     from pellucid.storage.tensorboard import check_installed
     from pellucid.verbs import search as verb
     from pellucid.verbs.hparams import search_events
@@ -79,10 +79,4 @@ def search(
     if json:
         emit_json(found.to_dict())
         return
-    emit(found.table().text())
-    emit("")
-    for line in found.verdicts():
-        emit(line)
-    say(f"\npage      {found.root / 'searches' / asked.name / 'search.html'}")
-    if events is not None:
-        say(f"next      tensorboard --logdir {events}")
+    tell(found, found.root / "searches" / asked.name / "search.html", events)

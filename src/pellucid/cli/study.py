@@ -52,7 +52,7 @@ def study(
     **options: Any,
 ) -> None:
     """Several configurations, each in several seeds: which differences are real?"""
-    from pellucid.cli.study_watcher import watched
+    from pellucid.cli.study_watcher import tell, watched
     from pellucid.cli.terminal import emit, emit_json, say
     from pellucid.errors import UsageError
     from pellucid.storage.tensorboard import check_installed
@@ -105,15 +105,8 @@ def study(
     if json:
         emit_json(found.to_dict())
         return
-    emit(found.table().text())
-    emit("")
-    for line in found.verdicts():
-        emit(line)
-    for row in found.failed:
-        say(f"failed: {row.trial.label} seed={row.trial.seed}: {row.reason}")
-    say(f"\npage      {found.root / 'studies' / asked.name / 'study.html'}")
-    if events is not None:
-        say(f"next      tensorboard --logdir {events}")
+    failed = [f"{row.trial.label} seed={row.trial.seed}: {row.reason}" for row in found.failed]
+    tell(found, found.root / "studies" / asked.name / "study.html", events, failed)
 
 
 def reproduce(

@@ -1,4 +1,4 @@
-"""What a person sees while trials are trained: a live table on a terminal, plain lines elsewhere. All on stderr."""
+"""What a person sees of trials: a live table or plain lines while they are trained, and then what they gave."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pellucid.cli.terminal import say
+from pellucid.cli.terminal import emit, say
 from pellucid.displays.numbers import duration, percent
 from pellucid.verbs.standing import Standing, Standings
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pellucid.spec.run import RunSpec
     from pellucid.spec.study import Trial
     from pellucid.training.many import Outcome
+    from pellucid.verbs.searched import Searched
+    from pellucid.verbs.studied import Studied
 
 #: Times a second that the table is read and drawn anew.
 REDRAWS = 2
@@ -113,3 +115,16 @@ class StudyWatcher:
             say(line)
         else:
             self._shown.console.print(line, highlight=False, markup=False)
+
+
+def tell(found: Studied | Searched, page: Path, events: Path | None, failed: Sequence[str] = ()) -> None:
+    """The table, what can be said, the trials that failed, and where more is to be seen. events: for TensorBoard."""
+    emit(found.table().text())
+    emit("")
+    for line in found.verdicts():
+        emit(line)
+    for line in failed:
+        say(f"failed: {line}")
+    say(f"\npage      {page}")
+    if events is not None:
+        say(f"next      tensorboard --logdir {events}")
