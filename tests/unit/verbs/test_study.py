@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,35 @@ def test_a_study_that_is_killed_goes_on_to_the_same_bytes(tmp_path: Path) -> Non
         assert not (tmp_path / "killed/studies/small/trials.json").exists(), "it was over before it was killed"
     subprocess.run(killed, check=True, **quiet)  # type: ignore[call-overload]
     assert bytes_of(tmp_path / "killed") == bytes_of(tmp_path / "whole")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
+def test_the_processes_of_a_study_that_is_killed_alone_save_their_runs_and_end(tmp_path: Path) -> None:
+    def children(parent: int) -> list[int]:
+        found = []
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # over meanwhile
+                if int(path.read_text().rpartition(")")[2].split()[1]) == parent:
+                    found.append(int(path.parent.name))
+        return found
+
+    words = ["study", "mlp", "digits", "--name", "long", "--vary", "lr=0.003,0.01", "--epochs", "100000"]
+    command = [sys.executable, "-m", "pellucid", *words, "--seeds", "1", "--workers", "2", "--runs", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as one:
+        until(lambda: len(list(tmp_path.glob("mlp-*/metrics.jsonl"))) == 2)
+        workers = children(one.pid)
+        one.kill()
+    assert len(workers) >= 2
+    until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+    for path in tmp_path.glob("mlp-*"):
+        assert [event["event"] for event in RunFolder.open(tmp_path, path.name).events()][-1] == "interrupted"
+
+
+def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
 
 
 def test_arms_are_compared_and_what_stands_is_said(root: Path) -> None:

@@ -7,12 +7,16 @@ of two threads. The images come from the cache memory-mapped, so that all worker
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
+from threading import Thread
 from types import ModuleType
 from typing import Any
 
@@ -21,6 +25,8 @@ from pellucid.training.executors.task import Outcome, Task, run_task, stopped
 
 #: A run whose process ends this often without a word is given up: it would take down every process it is given.
 ATTEMPTS = 2
+#: Seconds that a run has to save its state when the process that began it is killed.
+SAVING = 10
 
 
 class Processes:
@@ -110,4 +116,19 @@ class _Spawn(SpawnContext):
 
 def _warm_up(name: str) -> None:
     """Pays for the imports before the first run is timed."""
+    Thread(target=_leave_with_parent, daemon=True).start()
     engine(name).environment()
+
+
+def _leave_with_parent() -> None:
+    """Ends this process where the one that it works for is killed: it would go on, and then wait for ever.
+
+    The run saves its state as after Ctrl-C.
+    """
+    parent = parent_process()
+    if parent is None:
+        return
+    parent.join()
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(SAVING)
+    os._exit(1)
