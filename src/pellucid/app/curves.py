@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,9 @@ def labels(rows: Sequence[Row]) -> dict[str, str]:
             continue
         told = [word for name in differing if (word := words.get(name))]
         found[key] = " ".join(told) or f"{words['network']} on {words['dataset']}"
-    return found
+    alike = {name for name, count in Counter(found.values()).items() if count > 1}
+    # what sets them apart is in the network's own options, or in its layers: the configuration's digits do
+    return {key: f"{name} ({key.removeprefix('c-')[:6]})" if name in alike else name for key, name in found.items()}
 
 
 def _words(row: Row) -> dict[str, str | None]:

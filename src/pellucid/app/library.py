@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 import anyio
 from anyio import CapacityLimiter
+from starlette.requests import Request
 
 from pellucid.engines.engine import Model
 from pellucid.errors import PellucidError, UsageError, unknown_name
@@ -146,11 +147,32 @@ class Library:
             self._limiter = CapacityLimiter(AT_ONCE)
         return await self._in_turn(self._limiter, function, *arguments)
 
-    async def draw(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Like `compute`, in a line of its own, for what may take seconds: quick questions do not wait for it."""
+    async def draw(self, request: Request, function: Callable[..., T], *arguments: Any) -> T:
+        """Like `compute`, in a line of its own, for what may take seconds: quick questions do not wait for it.
+
+        What nobody waits for any more leaves the line; what is under way goes on to its end.
+        """
         if self._slow_limiter is None:
             self._slow_limiter = CapacityLimiter(AT_ONCE)
-        return await self._in_turn(self._slow_limiter, function, *arguments)
+        outcome: list[T | Exception] = []
+        async with anyio.create_task_group() as group:
+
+            async def leave() -> None:
+                while (await request.receive())["type"] != "http.disconnect":
+                    pass
+                group.cancel_scope.cancel()
+
+            group.start_soon(leave)
+            try:
+                outcome.append(await self._in_turn(self._slow_limiter, function, *arguments))
+            except Exception as error:  # as it is, not in a group of errors
+                outcome.append(error)
+            group.cancel_scope.cancel()
+        if not outcome:
+            raise BusyError("server: expected somebody to wait for this, found that the page was left.")
+        if isinstance(outcome[0], Exception):
+            raise outcome[0]
+        return outcome[0]
 
     async def _in_turn(self, limiter: CapacityLimiter, function: Callable[..., T], *arguments: Any) -> T:
         if self._waiting >= WAITING:

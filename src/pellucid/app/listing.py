@@ -193,9 +193,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Listed:
-    """One page of a list. lines, runs: how many there are on all pages."""
+    """One page of a list. number: of the page, from 1. lines, runs: how many there are on all pages."""
 
     page: tuple[Line, ...]
+    number: int
     lines: int
     runs: int
 
@@ -231,8 +232,9 @@ def listed(rows: Sequence[Row], query: Query) -> Listed:
         rest = [line for line in lines if line.mean(query.sort) is None]
         known.sort(key=lambda line: _ordered(line.mean(query.sort)), reverse=query.descending)
         lines = known + rest  # what has no number stands last, whichever way
-    start = (min(query.page, max(1, -(-len(lines) // PAGE))) - 1) * PAGE
-    return Listed(tuple(lines[start : start + PAGE]), len(lines), len(found))
+    number = min(query.page, max(1, -(-len(lines) // PAGE)))
+    start = (number - 1) * PAGE
+    return Listed(tuple(lines[start : start + PAGE]), number, len(lines), len(found))
 
 
 def configuration(row: Row) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pellucid import catalog
-from pellucid.app.forms import Control
+from pellucid.app.forms import Control, value_of
 from pellucid.displays.display import Display
 from pellucid.errors import UsageError, unknown_name
 from pellucid.verbs.look import classes, look, read_options
@@ -20,7 +20,7 @@ BROUGHT: Final = ("before", "snapshots")
 #: Options that say where to look; the others are the way's own.
 PLACES: Final = ("layer", "layers", "channel", "channels", "target")
 #: A number of an option, at most: more is for the command line, where Ctrl-C ends it.
-MOST: Final = 10_000
+MOST: Final = 2_000
 #: Images of one look, at most.
 MOST_IMAGES: Final = 20
 SPLITS: Final = ("test", "validation", "train")
@@ -81,16 +81,18 @@ class Asked:
             if name in PLACES:
                 words[name.removesuffix("s")] = _places(name, text)
             else:
-                words[name] = _python(self.way, name, text)
+                words[name] = _checked(self.way, name, text)
         options = read_options(self.way, words)
-        for name, value in options.items():
-            if isinstance(value, (int, float)) and not -MOST <= value <= MOST:
-                raise UsageError(
-                    f"{name}: expected at most {MOST:,} on this page, found {value:g}. The command line takes more."
-                )
         if target:
             options["target"] = classes([target], run.class_names)
-        return look(run, self.way, images=[int(one) for one in numbers] or None, split=split, other=other, **options)
+        images = [int(one) for one in numbers] or None
+        try:
+            return look(run, self.way, images=images, split=split, other=other, **options)
+        except (TypeError, ValueError) as error:
+            if not self.texts:
+                raise
+            told = ", ".join(f"{name}={text}" for name, text in self.texts.items())
+            raise UsageError(f"{self.way}: expected other options, found {told} ({error}).") from error
 
 
 #: Which images, of every way.
@@ -147,7 +149,25 @@ def _places(name: str, text: str) -> Any:
     return found
 
 
+def _checked(way: str, name: str, text: str) -> str:
+    """A field's text, as Python writes it. Raises UsageError where a number is none, below zero, or too high."""
+    default = _default(way, name)
+    if isinstance(default, (int, float)) and not isinstance(default, bool):
+        try:
+            value = value_of(text, type(default))
+        except ValueError as error:
+            raise UsageError(f"{name}: {error}.") from None
+        if not 0 <= value <= MOST:
+            raise UsageError(
+                f"{name}: expected 0 to {MOST:,} on this page, found {value:g}. The command line takes more."
+            )
+    return _python(way, name, text)
+
+
 def _python(way: str, name: str, text: str) -> str:
     """A field's text as Python writes the value: a form says yes and no."""
-    default = inspect.signature(catalog.load("inspection", way)).parameters[name].default
-    return str(text == "yes") if isinstance(default, bool) else text
+    return str(text == "yes") if isinstance(_default(way, name), bool) else text
+
+
+def _default(way: str, name: str) -> Any:
+    return inspect.signature(catalog.load("inspection", way)).parameters[name].default

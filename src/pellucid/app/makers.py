@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock, Thread
 
 from pellucid.errors import PellucidError
@@ -61,7 +63,9 @@ class AtlasMakers:
             found = self._making.get(run.id)
             if found is None or found.over:
                 found = self._making[run.id] = Making()
-                Thread(target=self._made, args=(run, found), daemon=True, name=f"atlas of {run.id}").start()
+                # in this request's context: what is not on this machine is not fetched by a page
+                made = partial(copy_context().run, self._made, run, found)
+                Thread(target=made, daemon=True, name=f"atlas of {run.id}").start()
             return found
 
     def _made(self, run: Run, making: Making) -> None:

@@ -30,6 +30,10 @@ BODY_LIMIT: Final = 16 * 2**20
 ADDRESS_LIMIT: Final = 16_384
 #: Names under which a server on this machine alone is asked.
 LOCAL_HOSTS: Final = ("127.0.0.1", "localhost", "[::1]")
+#: Seconds that the cookie lives: browsers are closed while something is trained. Its secret dies with the server.
+COOKIE_SECONDS: Final = 30 * 86_400
+#: What a server listens at that others reach by any of its addresses.
+EVERY_ADDRESS: Final = ("0.0.0.0", "::")
 METHODS: Final = ("GET", "HEAD", "POST")
 
 #: Only what this server serves runs or is shown; nothing inline, no plug-ins, no frames, no other addresses.
@@ -84,10 +88,15 @@ class Door:
 
 
 class Safety:
-    """The checks, around the application. door: None asks for no cookie, for tests alone."""
+    """The checks, around the application. door: None asks for no cookie, for tests alone.
+
+    hosts: names that may be asked for; with one of `EVERY_ADDRESS` among them also the address, in numbers, at which
+    a request came in, which no other site's name can stand for.
+    """
 
     def __init__(self, app: ASGIApp, *, door: Door | None, hosts: Collection[str] = LOCAL_HOSTS) -> None:
         self.app, self.door, self.hosts = app, door, frozenset(hosts)
+        self.everywhere = not self.hosts.isdisjoint(EVERY_ADDRESS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -108,7 +117,7 @@ class Safety:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         name, port = _split(host)
-        if name not in self.hosts:
+        if name not in self.hosts and not (self.everywhere and name.strip("[]") == _own_address(scope)):
             return notice(421, "Another name", "This server was not started under the name you asked for.")
         if scope["method"] not in METHODS:
             return notice(405, "Not here", f"Expected one of {', '.join(METHODS)}.")
@@ -148,8 +157,14 @@ class Safety:
                 "address.",
             )
         answer = RedirectResponse("/", 303)
-        answer.set_cookie(cookie, secret, httponly=True, samesite="strict", secure=scope["scheme"] == "https")
+        answer.set_cookie(cookie, secret, max_age=COOKIE_SECONDS, httponly=True, samesite="strict",
+                          secure=scope["scheme"] == "https")  # fmt: skip
         return answer
+
+
+def _own_address(scope: Scope) -> str:
+    """The address at which the request came in; of one that IPv6 wraps, the IPv4 address."""
+    return str((scope.get("server") or ("",))[0]).lower().removeprefix("::ffff:")
 
 
 def _split(host: str) -> tuple[str, str]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import errno
 import ipaddress
 import secrets
+import signal
 import socket
 import threading
 import webbrowser
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Final
 
+from pellucid.app.safety import EVERY_ADDRESS, LOCAL_HOSTS
 from pellucid.errors import UsageError
 from pellucid.storage.runs_root import runs_root
 
@@ -60,8 +63,8 @@ class Server:
         from urllib.parse import quote
 
         name = f"[{self.host}]" if ":" in self.host else self.host
-        if self.host in ("0.0.0.0", "::"):
-            name = socket.gethostname()
+        if self.host in EVERY_ADDRESS:
+            name = _outward() or socket.gethostname()
         return f"http://{name}:{self.port}/enter?token={quote(self._token, safe='')}"
 
     def run(self, *, browse: bool = False) -> list[str]:
@@ -84,17 +87,21 @@ class Server:
         )
         if browse:
             threading.Timer(0.5, webbrowser.open, (self.address,)).start()
-        with suppress(KeyboardInterrupt):  # which is handed on when all is over
-            uvicorn.Server(config).run(sockets=[self._socket])
-        return list(getattr(app.state, "unbegun", []))
+        server = uvicorn.Server(config)
+        try:
+            # Ctrl-C is handed on when all is over
+            with suppress(KeyboardInterrupt), _told_to_end(server.handle_exit):
+                server.run(sockets=[self._socket])
+        finally:  # a second Ctrl-C leaves without the app's own end
+            unbegun = [*getattr(app.state, "unbegun", ()), *app.state.trainings.close()]
+        return unbegun
 
     def _names(self) -> set[str]:
         """What the Host header may say."""
-        from pellucid.app.safety import LOCAL_HOSTS
-
         own = {f"[{self.host}]" if ":" in self.host else self.host.lower()}
-        if self.host in ("0.0.0.0", "::"):
-            own = {socket.gethostname().lower(), socket.getfqdn().lower(), *_addresses()}
+        if self.host in EVERY_ADDRESS:
+            name = socket.gethostname().lower()
+            own = {self.host, name, f"{name}.local", socket.getfqdn().lower()}
         return {*LOCAL_HOSTS, *own}
 
     def __enter__(self) -> Server:
@@ -104,6 +111,26 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._socket.close()
+
+
+@contextmanager
+def _told_to_end(end: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """While open, a closed terminal and a SIGTERM are as Ctrl-C: the end is orderly, and what comes after it too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handed_on(signum: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, handed_on)}
+    if hasattr(signal, "SIGHUP"):
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, end)
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 def _listening(host: str, port: int | None) -> socket.socket:
@@ -145,9 +172,11 @@ def _is_local(host: str) -> bool:
         return False
 
 
-def _addresses() -> set[str]:
-    """This machine's own addresses, as far as its name leads to them."""
-    try:
-        return {str(one[4][0]) for one in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
-    except OSError:
-        return set()
+def _outward() -> str:
+    """This machine's address towards other networks; "" where there is none. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
+        try:
+            found.connect(("192.0.2.1", 9))  # of a range that is for documentation alone
+        except OSError:
+            return ""
+        return str(found.getsockname()[0])

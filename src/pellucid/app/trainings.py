@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock, Thread
@@ -135,7 +136,8 @@ class Trainings:
             running = [one for one in self._all if one.process is not None and one.state in ("running", "stopping")]
         for one in running:
             if one.state == "running":
-                self.stop(one.run_id)
+                with suppress(UsageError):  # it has ended meanwhile
+                    self.stop(one.run_id)
         for one in running:
             assert one.process is not None and one.watcher is not None
             try:

@@ -32,10 +32,12 @@ def report(
     """Everything there is to say of a run, a study or several runs, in one file that needs nothing else."""
     from pellucid.cli.terminal import emit, emit_json
     from pellucid.report.build import report as build
+    from pellucid.report.build import subjects
     from pellucid.report.files import place, save, save_tables
 
-    target = place(names, output, format, tables, force=force)  # before anything is computed
-    document = build(names, runs=runs, told=_progress)
+    found = subjects(names, runs=runs)
+    target = place(found, output, format, tables, force=force)  # before anything is computed
+    document = build(found, runs=runs, told=_progress)
     written = save(document, target)
     if tables is not None:
         written += save_tables(document, tables)

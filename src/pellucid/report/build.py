@@ -24,28 +24,44 @@ def report(names: Sequence[str], *, runs: str | Path | None = None, told: Told =
 
     told: what is being made. Raises UsageError for a name that is neither a run nor a study, naming the nearest.
     """
+    root = runs_root(runs)
+    found = subjects(names, runs=root)
+    if found[0] in _studies(root):
+        return of_study(load_study(found[0], runs=root), told)
+    opened = [Run.open(root, one) for one in found]
+    return of_run(opened[0], told) if len(opened) == 1 else of_several(opened, told)
+
+
+def subjects(names: Sequence[str], *, runs: str | Path | None = None) -> list[str]:
+    """What a report of `names` is of: one study by its name, or runs by their ids.
+
+    Raises UsageError for a name that is neither a run nor a study, naming the nearest.
+    """
     if not names:
         raise UsageError("report: expected a run, a study or several runs, found no name. Name one, such as last.")
     root = runs_root(runs)
-    studies = sorted(path.parent.name for path in root.glob("studies/*/study.json"))
+    studies = _studies(root)
     if len(names) == 1 and names[0] in studies:
-        return of_study(load_study(names[0], runs=root), told)
+        return [names[0]]
     for name in names:
         if name in studies:
             raise UsageError(f"report: expected one study alone, or runs, found {name}, a study, among {len(names)}.")
-    opened: list[Run] = []
+    ids: list[str] = []
     for name in names:
         try:
-            opened.append(Run.open(runs, name))
+            ids.append(Run.open(root, name).id)
         except UsageError as error:
             near = get_close_matches(name, studies, n=3, cutoff=0.4)
             if near and run_ids(root):
                 raise UsageError(f"{error} Or the study {', '.join(near)}?") from None
             raise
-    ids = [run.id for run in opened]
     if len(set(ids)) < len(ids):
         raise UsageError(f"report: expected different runs, found {', '.join(ids)}. Name each once.")
-    return of_run(opened[0], told) if len(opened) == 1 else of_several(opened, told)
+    return ids
+
+
+def _studies(root: Path) -> list[str]:
+    return sorted(path.parent.name for path in root.glob("studies/*/study.json"))
 
 
 def of_run(run: Run, told: Told = lambda key: None) -> Document:

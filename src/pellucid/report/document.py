@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 DATA = "pellucid-report"
 #: Bytes beyond which a page is heavy.
 HEAVY = 7_000_000
+#: Bytes of a picture that are worth saving on such a page.
+SMALL = 4_000
+_PNG = re.compile("data:image/png;base64,([A-Za-z0-9+/=]+)")
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,9 @@ class Document:
             scripts=scripts,
         )
         # of a heavy page the drawings for readers without scripts go first: they say nothing that the charts do not
-        return page if len(page) <= HEAVY else re.sub("<noscript>.*?</noscript>", "", page, flags=re.DOTALL)
+        if len(page.encode()) > HEAVY:
+            page = re.sub("<noscript>.*?</noscript>", "", page, flags=re.DOTALL)
+        return page if len(page.encode()) <= HEAVY else _PNG.sub(_lighter, page)
 
     def markdown(self, folder: str) -> tuple[str, dict[str, bytes]]:
         """The text, and the pictures by the names under which it looks for them in `folder`."""
@@ -90,6 +96,20 @@ class Document:
             for display in one.displays:
                 lines += _written(display, one.key, folder, pictures)
         return "\n".join(lines), pictures
+
+
+def _lighter(found: re.Match[str]) -> str:
+    """A photograph's PNG as JPEG, where that is much smaller; small pictures keep every pixel."""
+    from PIL import Image
+
+    data = base64.b64decode(found[1])
+    if len(data) < SMALL:
+        return found[0]
+    out = io.BytesIO()
+    Image.open(io.BytesIO(data)).convert("RGB").save(out, "JPEG", quality=85)
+    if out.tell() > len(data) / 2:
+        return found[0]
+    return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"
 
 
 def _written(display: Display, key: str, folder: str, pictures: dict[str, bytes]) -> list[str]:

@@ -11,6 +11,9 @@ from typing import Any
 from pellucid.errors import DataError, StorageError
 from pellucid.report.document import DATA
 
+#: Elements between which a text ends.
+_BLOCKS = ("title", "header", "nav", "main", "p", "h1", "h2", "h3", "pre", "li", "span", "figure", "div")
+
 
 @dataclass
 class Shown:
@@ -22,13 +25,13 @@ class Shown:
 
 
 class Page(HTMLParser):
-    """sections: what each shows, by key. data: what the page holds for programs; None where there is none."""
+    """sections: what each shows, by key; outside: what stands in none of them. data: for programs; None without."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.sections: dict[str, Shown] = {}
         self.data: dict[str, Any] | None = None
-        self._shown: Shown | None = None
+        self.outside = self._shown = Shown()
         self._script: dict[str, str | None] | None = None
         self._skipped = 0
         self._in_table = self._in_cell = False
@@ -38,22 +41,25 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
+        if given.get("data-captions"):
+            self._shown.texts.append(str(given["data-captions"]))
         if tag == "script":
             self._script = given
         elif tag in ("noscript", "style"):
             self._skipped += 1
-        elif tag == "section" and given.get("id"):
-            self._shown = self.sections.setdefault(str(given["id"]), Shown())
+        elif tag == "section":
+            self._end_text()
+            key = given.get("id")
+            self._shown = self.sections.setdefault(key, Shown()) if key else self.outside
         elif tag == "table":
             self._end_text()
             self._in_table = True
-            if self._shown is not None:
-                self._shown.tables.append(("", []))
-        elif tag == "tr" and self._shown is not None and self._in_table:
+            self._shown.tables.append(("", []))
+        elif tag == "tr" and self._in_table:
             self._shown.tables[-1][1].append([])
         elif tag in ("td", "th", "caption"):
             self._in_cell, self._text = True, []
-        elif tag in ("p", "h1", "h2", "h3", "pre", "li", "span", "figure", "div"):
+        elif tag in _BLOCKS:
             self._end_text()
 
     def handle_endtag(self, tag: str) -> None:
@@ -63,19 +69,19 @@ class Page(HTMLParser):
             self._skipped = max(0, self._skipped - 1)
         elif tag == "section":
             self._end_text()
-            self._shown = None
+            self._shown = self.outside
         elif tag == "table":
             self._in_table = self._in_cell = False
             self._text = []
-        elif tag in ("td", "th") and self._shown is not None and self._in_table:
+        elif tag in ("td", "th") and self._in_table:
             rows = self._shown.tables[-1][1]
             if rows:
                 rows[-1].append(" ".join("".join(self._text).split()))
             self._in_cell, self._text = False, []
-        elif tag == "caption" and self._shown is not None and self._in_table:
+        elif tag == "caption" and self._in_table:
             self._shown.tables[-1] = " ".join("".join(self._text).split()), self._shown.tables[-1][1]
             self._in_cell, self._text = False, []
-        elif tag in ("p", "h1", "h2", "h3", "pre", "li", "span", "figure", "div"):
+        elif tag in _BLOCKS:
             self._end_text()
 
     def handle_data(self, data: str) -> None:
@@ -94,14 +100,14 @@ class Page(HTMLParser):
             found = None
         if script.get("id") == DATA:
             self.data = found
-        elif self._shown is not None:
+        else:
             self._shown.charts.append(found)
 
     def _end_text(self) -> None:
         if self._in_table:
             return
         words = " ".join("".join(self._text).split())
-        if words and self._shown is not None:
+        if words:
             self._shown.texts.append(words)
         self._text = []
 

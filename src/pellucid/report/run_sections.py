@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from pellucid.displays.table import Table
-from pellucid.errors import PellucidError, unknown_name
+from pellucid.errors import unknown_name
 from pellucid.report.run import again, answers, images, inside, training
-from pellucid.report.section import Section
+from pellucid.report.section import Section, applying
 from pellucid.verbs.run import Run
 
 #: Key of each section, in reading order, and what makes it: None where it does not apply to the run, a PellucidError
@@ -44,19 +43,5 @@ def section(run: Run, key: str) -> Section | None:
 
 
 def sections(run: Run, told: Callable[[str], None] = lambda key: None) -> list[Section]:
-    """Every section that can be made, and at the end one that says which cannot, and why. told: the key of each."""
-    found: list[Section] = []
-    missing: dict[str, list[str]] = {}
-    for key in SECTIONS:
-        told(key)
-        try:
-            made = section(run, key)
-        except PellucidError as error:
-            missing.setdefault(str(error), []).append(key)
-            continue
-        if made is not None:
-            found.append(made)
-    if missing:
-        rows = [(", ".join(keys), reason) for reason, keys in missing.items()]
-        found.append(Section("missing", "What could not be shown", displays=[Table(("section", "why"), rows)]))
-    return found
+    """Every section; see `applying`."""
+    return applying(SECTIONS, run, told)

@@ -11,6 +11,7 @@ from pellucid.displays.matrix import Matrix
 from pellucid.displays.page import Page
 from pellucid.displays.svg import printable
 from pellucid.displays.table import Table
+from pellucid.errors import PellucidError
 
 T = TypeVar("T")
 
@@ -32,13 +33,25 @@ class Section:
 def applying(
     makers: Mapping[str, Callable[[T], Section | None]], subject: T, told: Callable[[str], None]
 ) -> list[Section]:
-    """Every section that applies to the subject, in order. told: the key of each, before it is made."""
-    found = []
+    """Every section that can be made of the subject, in order, and at the end one that says which cannot, and why.
+
+    makers: give None where a section does not apply, and a PellucidError where it does and something is missing, such
+    as images. told: the key of each, before it is made.
+    """
+    found: list[Section] = []
+    missing: dict[str, list[str]] = {}
     for key, make in makers.items():
         told(key)
-        made = make(subject)
+        try:
+            made = make(subject)
+        except PellucidError as error:
+            missing.setdefault(str(error), []).append(key)
+            continue
         if made is not None:
             found.append(made)
+    if missing:
+        rows = [(", ".join(keys), reason) for reason, keys in missing.items()]
+        found.append(Section("missing", "What could not be shown", displays=[Table(("section", "why"), rows)]))
     return found
 
 

@@ -16,7 +16,7 @@ from pellucid.displays.listing import Listing
 from pellucid.displays.numbers import percent
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
-from pellucid.errors import DataError
+from pellucid.errors import DataError, StorageError
 from pellucid.report.run.answers import Answers, answers
 from pellucid.report.section import Section, applying, named
 from pellucid.spec.network import ForeignModule
@@ -200,14 +200,14 @@ SECTIONS: Final[dict[str, Callable[[Sequence[Run]], Section | None]]] = {
 
 
 def sections(runs: Sequence[Run], told: Callable[[str], None] = lambda key: None) -> list[Section]:
-    """Every section that applies. told: the key of each, before it is made."""
+    """Every section; see `applying`."""
     return applying(SECTIONS, runs, told)
 
 
 def _known(run: Run) -> Answers | None:
     try:
         return answers(run)
-    except DataError:
+    except (DataError, StorageError):
         return None
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from pellucid.displays.bars import Bars
 from pellucid.displays.display import Display
 from pellucid.displays.table import Table
+from pellucid.errors import StorageError
 from pellucid.report.section import Section, applying, named
 from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs import study_page
@@ -127,11 +129,11 @@ def again(study: Studied) -> Section:
     listed = [(f"configuration {k}", str(dict(one))) for k, one in enumerate(asked.listed, 1)]
     rows = [*shared, *varied, *listed, ("seeds", ", ".join(map(str, asked.seeds))), ("metric", asked.metric)]
     displays: list[Display] = [Table(("", ""), rows, title=f"The study {named(asked.name)}")]
-    begun = [
-        (row.trial, Run(RunFolder.open(study.root, row.run)))
-        for row in study.rows
-        if RunFolder.exists(study.root, row.run)
-    ]
+    begun = []
+    for row in study.rows:
+        with suppress(StorageError):  # damaged: the table of trials says why
+            if RunFolder.exists(study.root, row.run):
+                begun.append((row.trial, Run(RunFolder.open(study.root, row.run))))
     if begun:
         commands = [(trial.label, trial.seed, command(run)) for trial, run in begun]
         displays.append(Table(("configuration", "seed", "command"), commands, title="Each trial alone"))
@@ -156,7 +158,7 @@ SECTIONS: Final[dict[str, Callable[[Studied], Section | None]]] = {
 
 
 def sections(study: Studied, told: Callable[[str], None] = lambda key: None) -> list[Section]:
-    """Every section that applies. told: the key of each, before it is made."""
+    """Every section; see `applying`."""
     return applying(SECTIONS, study, told)
 
 

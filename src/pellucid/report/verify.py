@@ -22,6 +22,7 @@ from pellucid.verbs.study import load_study
 #: Sections that are computed anew from weights; another machine may give their last digit otherwise.
 COMPUTED = frozenset({"filters", "statistics", "weights", "maps", "rows", "atlas", "shifts"})
 TOLERANCE = 1e-3
+_MADE = re.compile(r"^Report by pellucid [\w.+-]+, [\d-]+ [\d:]+ UTC\.")
 _NUMBER = re.compile(r"[-+±]?\d[\d,]*\.?\d*(?:e[-+]?\d+)?")
 
 
@@ -69,6 +70,9 @@ def verify(
     ]
     found = list(_results(data["kind"], subjects, root))
     unchecked: list[str] = []
+    for one in (page.outside, anew.outside):  # when each was made, and by which version, is its own
+        one.texts = [_MADE.sub("", text) for text in one.texts]
+    found += _sections("", page.outside, anew.outside, unchecked if reasons else None)
     for key, shown in page.sections.items():
         if key == "missing":
             continue
@@ -129,7 +133,7 @@ def _sections(key: str, said: Shown, found: Shown, unchecked: list[str] | None) 
             unchecked.append(f"section {key}: its charts, since some cannot be made anew")
     else:
         for number, (one, other) in enumerate(zip(said.charts, found.charts, strict=True), 1):
-            yield from _parts(f"section {key}, chart {number}", one, other, key)
+            yield from _parts(f"{_place(key)}, chart {number}", one, other, key)
     at = 0
     for number, (caption, rows) in enumerate(said.tables, 1):
         # the next table of this caption and these columns: some may be missing on the other side
@@ -147,12 +151,16 @@ def _sections(key: str, said: Shown, found: Shown, unchecked: list[str] | None) 
             continue
         at = k + 1
         other_caption, other = found.tables[k]
-        name = f"section {key}, table {caption or number!r}"
+        name = f"{_place(key)}, table {caption or number!r}"
         if caption != other_caption:
             yield Difference(f"{name}, caption", repr(caption), repr(other_caption))
         yield from _cells(name, rows, other, key)
     if len(found.tables) > len(said.tables) and unchecked is None:
         yield Difference(f"section {key}", f"{len(said.tables)} tables", f"{len(found.tables)}")
+
+
+def _place(key: str) -> str:
+    return f"section {key}" if key else "outside the sections"
 
 
 def _texts(key: str, said: Sequence[str], found: Sequence[str], unchecked: list[str] | None) -> Iterator[Difference]:
@@ -163,7 +171,7 @@ def _texts(key: str, said: Sequence[str], found: Sequence[str], unchecked: list[
         for one, other in zip_longest(said[i:j], found[m:n]):
             if one is None or other is None or not _same(one, other, key):
                 told = ["nothing" if text is None else _short(text) for text in (one, other)]
-                yield Difference(f"section {key}, text", *told)
+                yield Difference(f"{_place(key)}, text", *told)
 
 
 def _cells(

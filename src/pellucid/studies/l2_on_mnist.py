@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pellucid.spec.study import Claim, Figure, Study
+from pellucid.spec.study import Claim, Config, Figure, Study, label
 
 
 def l2_on_mnist() -> Study:
     """One convolution on MNIST with an L2 penalty, reported 99.19 % without and 99.39 % with lambda 1.0 (report 004).
 
-    The report's lambda over all 55,000 images is l2 = lambda * 64 / 55,000 over batches of 64.
+    The report's lambda over all 55,000 images is l2 = lambda * 64 / 55,000 over batches of 64. The last configuration
+    is the same network with what validation chose: one cycle and shifts by one pixel.
     """
+    ours: Config = {"schedule": "one_cycle", "lr": 0.003, "shift": 1}
     values = [round(share * 64 / 55_000, 8) for share in (0.0, 0.1, 1.0, 10.0)]
     return Study(
         name="l2-on-mnist",
@@ -21,7 +23,8 @@ def l2_on_mnist() -> Study:
             "batch_size": 64,
             "epochs": 13,
         },
-        listed=tuple({"l2": value} for value in values),
+        listed=(*({"l2": value} for value in values), ours),
+        seeds=tuple(range(6)),
         reported={f"l2={values[0]:g}": 0.9919, f"l2={values[2]:g}": 0.9939},
         figures=(
             Figure("loss and accuracy by epoch", "learning_curves"),
@@ -29,5 +32,8 @@ def l2_on_mnist() -> Study:
             Figure("right and wrong images by confidence", "mistakes"),
             Figure("what each layer makes of an image", "feature_maps"),
         ),
-        claims=(Claim("lambda 1.0 is better than none", f"l2={values[2]:g}", f"l2={values[0]:g}"),),
+        claims=(
+            Claim("lambda 1.0 is better than none", f"l2={values[2]:g}", f"l2={values[0]:g}"),
+            Claim("these layers can reach 99.39 %", label(ours), least=0.9939),
+        ),
     )

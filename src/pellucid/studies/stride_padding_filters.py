@@ -8,7 +8,8 @@ from pellucid.spec.study import Claim, Config, Figure, Study
 def stride_padding_filters() -> Study:
     """One convolution on MNIST: stride, padding, size and number of filters (report 004).
 
-    Reported: one convolution of 32 5x5 filters loses 0.7 points against 28 of 3x3.
+    Reported: one convolution of 32 5x5 filters loses 0.7 points against 28 of 3x3. Five epochs each; the report's
+    99.13 % is after thirteen (`l2_on_mnist`).
     """
     plain = {"filters": 28, "kernel_size": 3, "stride": 1, "padding": 0}
     changes: tuple[Config, ...] = (
@@ -23,7 +24,7 @@ def stride_padding_filters() -> Study:
         name="stride-padding-filters",
         base={"network": "one_conv", "data": "mnist", "optimizer": "adam", "lr": 0.001, "epochs": 5},
         listed=tuple({**plain, **change} for change in changes),
-        reported={"filters=28 kernel_size=3 stride=1 padding=0": 0.9913},
+        seeds=tuple(range(7)),
         figures=(
             Figure("accuracy by epoch on validation images", "curves"),
             Figure("the filters of the first layer", "filters", {"layer": "conv1"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -93,7 +94,11 @@ def test_the_command_that_the_page_shows_draws_the_same(
         ("way=occlusion&images=9999", "expected a number from 0 to"),
         ("way=deconvnet&channel=a", "channel: expected numbers, found 'a'"),
         ("way=occlusion&target=<img src=x>", "class"),
-        ("way=smoothgrad&samples=1000000000", "samples: expected at most 10,000"),
+        ("way=smoothgrad&samples=1000000000", "samples: expected 0 to 2,000 on this page"),
+        ("way=maximise&steps=ten", "steps: expected a whole number, found 'ten'"),
+        ("way=maximise&steps=1.5", "steps: expected a whole number"),
+        ("way=embedding&seed=-1", "seed: expected 0 to"),
+        ("way=deconvnet&layer=conv2&channel=1&place=x", "place=x"),
         ("way=match&other=nothing-like-it", "expected it in the served folder"),
         ("way=match", "Give the other"),
     ],
@@ -101,6 +106,16 @@ def test_the_command_that_the_page_shows_draws_the_same(
 def test_what_does_not_fit_is_told(client: TestClient, both: tuple[Run, Run], query: str, told: str) -> None:
     answer = client.get(f"/run/{both[0].id}/look/drawn?{query}", headers=PART)
     assert answer.status_code in (400, 404) and told in unescape(answer.text) and "<img src=x>" not in answer.text
+
+
+def test_a_broken_run_beside_it_does_no_harm(folder: Path, both: tuple[Run, Run]) -> None:
+    (folder / "torn").mkdir()
+    (folder / "torn" / "run.json").write_text("{")
+    try:
+        with TestClient(application(folder), base_url=HOME) as client:
+            assert client.get(f"/run/{both[0].id}/look?way=match").status_code == 200
+    finally:
+        shutil.rmtree(folder / "torn")
 
 
 def test_an_unknown_way_is_told_before_anything_is_read() -> None:

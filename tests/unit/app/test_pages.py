@@ -65,6 +65,18 @@ def test_two_configurations_are_compared_seed_by_seed_and_their_specs_set_beside
     assert "<td>recipe.lr</td>" in found and "<td>recipe.epochs</td>" not in found
 
 
+def test_configurations_that_differ_in_their_layers_alone_stay_two(tmp_path: Path) -> None:
+    from pellucid.verbs.train import train
+
+    for size in (8, 16):
+        train("mlp", "digits", network_options={"hidden_size": size}, epochs=1, pictures=False, runs=tmp_path)
+    rows = runs(tmp_path)
+    assert len(set(labels(rows).values())) == 2
+    with TestClient(application(tmp_path), base_url=HOME) as client:
+        found = client.get(f"/compare?{'&'.join('run=' + row['id'] for row in rows)}").text
+    assert "2 configurations, 2 runs" in found and "<td>network.layers</td>" in found
+
+
 def test_two_runs_are_compared_image_by_image(client: TestClient, trained: Path) -> None:
     from pellucid.verbs.compare import compare
 

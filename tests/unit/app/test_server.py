@@ -7,12 +7,19 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
 
+from pellucid.app.library import BusyError, Library
 from pellucid.app.server import Server
 from pellucid.errors import UsageError
+from pellucid.storage.run_folder import RunFolder
 
 
 def test_a_busy_port_is_told_and_without_one_the_next_is_taken() -> None:
@@ -47,7 +54,105 @@ def test_the_address_holds_a_fresh_token_and_only_this_machine_is_local() -> Non
         assert one.address.partition("=")[2] != two.address.partition("=")[2] and one.local
     with Server(port=0, host="0.0.0.0", token="a/b c" * 5) as wide:
         assert not wide.local and "a%2Fb%20c" in wide.address
-        assert socket.gethostname().lower() in wide._names()
+        assert {socket.gethostname().lower(), "0.0.0.0"} <= wide._names()
+
+
+def test_a_server_at_every_address_answers_under_the_one_that_was_asked(tmp_path: Path) -> None:
+    from pellucid.app.safety import Safety
+
+    def answer(host: str, came_in_at: str, listening: str) -> int | None:
+        headers = [(b"host", host.encode())]
+        scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers,
+                 "scheme": "http", "server": (came_in_at, 8000)}  # fmt: skip
+        found = Safety(lambda *_: None, door=None, hosts={listening})._answer(scope)  # type: ignore[arg-type]
+        return found.status_code if found is not None else None
+
+    assert answer("192.168.1.5:8000", "192.168.1.5", "0.0.0.0") is None
+    assert answer("192.168.1.5:8000", "::ffff:192.168.1.5", "::") is None
+    assert answer("[fe80::1]:8000", "fe80::1", "::") is None
+    assert answer("evil.example:8000", "192.168.1.5", "0.0.0.0") == 421
+    assert answer("192.168.1.5:8000", "192.168.1.5", "127.0.0.1") == 421
+
+
+@pytest.mark.parametrize("how", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,), (signal.SIGHUP,)])
+def test_however_the_server_is_ended_the_training_saves_its_state_and_the_waiting_are_told(
+    tmp_path: Path, how: tuple[signal.Signals, ...]
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "pellucid", "serve", str(tmp_path), "--port", "0", "--no-open", "--token", "t" * 20],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        lines = [process.stderr.readline() for _ in range(3)]
+        address = lines[1].split()[1].partition("/enter")[0]
+        with httpx.Client(base_url=address, headers={"origin": address}, timeout=60) as client:
+            client.get("/enter", params={"token": "t" * 20})
+            for seed in (0, 1):
+                form = {"network": "mlp", "data": "digits", "epochs": "100000", "seed": str(seed)}
+                assert client.post("/train", data=form).status_code == 303
+            with client.stream("GET", "/events?list=1") as stream:  # keeps the server's grace running
+                assert stream.status_code == 200
+                until(lambda: any(tmp_path.glob("mlp-*/metrics.jsonl")))
+                for one in how:
+                    process.send_signal(one)
+                    time.sleep(0.3)
+                told = process.stderr.read()
+        process.wait(60)
+    (run,) = tmp_path.glob("mlp-*")
+    assert [event["event"] for event in RunFolder.open(tmp_path, run.name).events()][-1] == "interrupted"
+    assert "--seed 1" in told and "Traceback" not in told
+
+
+def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
+
+
+def test_what_nobody_waits_for_leaves_the_line(tmp_path: Path) -> None:
+    import anyio
+
+    done: list[int] = []
+
+    class Asking:
+        """A request whose browser leaves at once, or never."""
+
+        def __init__(self, *, leaves: bool) -> None:
+            self.leaves = leaves
+
+        async def receive(self) -> dict[str, str]:
+            await anyio.sleep(0.05 if self.leaves else 60)
+            return {"type": "http.disconnect"}
+
+    async def all_of_them() -> None:
+        library = Library(tmp_path)
+
+        async def one(number: int, *, leaves: bool) -> None:
+            with suppress(BusyError):
+                await library.draw(Asking(leaves=leaves), work, number)  # type: ignore[arg-type]
+
+        def work(number: int) -> None:
+            time.sleep(0.3)
+            done.append(number)
+
+        async with anyio.create_task_group() as group:
+            for number in range(2):
+                group.start_soon(partial(one, number, leaves=False))
+            await anyio.sleep(0.02)
+            for number in range(2, 40):
+                group.start_soon(partial(one, number, leaves=True))
+            await anyio.sleep(0.02)
+            group.start_soon(partial(one, 40, leaves=False))
+        with pytest.raises(UsageError, match="as it is"):
+            await library.draw(Asking(leaves=False), refuse)  # type: ignore[arg-type]
+
+    def refuse() -> None:
+        raise UsageError("as it is")
+
+    anyio.run(all_of_them)
+    assert sorted(done) == [0, 1, 40]
 
 
 def test_ctrl_c_ends_the_server_with_its_stream_open(tmp_path: Path) -> None:

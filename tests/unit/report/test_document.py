@@ -9,15 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from pellucid.displays.image_grid import ImageGrid
+from pellucid.displays.interactive import vega_bundle
 from pellucid.errors import StorageError, UsageError
 from pellucid.images import Images, Splits
 from pellucid.report.build import of_run, of_several, of_study
 from pellucid.report.document import Document
 from pellucid.report.files import place, save, save_tables
 from pellucid.report.reading import Page
+from pellucid.report.section import Section
 from pellucid.verbs.run import Run
 from pellucid.verbs.study import Studied
 
@@ -125,6 +129,21 @@ def test_of_a_heavy_page_the_drawings_go_first(document: Document, monkeypatch: 
     monkeypatch.setattr("pellucid.report.document.HEAVY", 1_000_000)
     text = document.html()
     assert "<noscript>" not in text and Page(text).sections["learning"].charts
+
+
+def test_of_a_page_that_is_heavy_still_photographs_become_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
+    far = np.linspace(0, 6, 96)
+    wave = 128 + 100 * np.sin(far[:, None] * far)[None, :, :, None] * np.array([1.0, 0.5, -0.7])
+    photographs = np.clip(wave + np.random.default_rng(0).normal(0, 4, (60, 96, 96, 3)), 0, 255).astype(np.uint8)
+    small = np.zeros((4, 8, 8, 1), np.uint8)
+    sections = [Section("samples", "Images", (), [ImageGrid(photographs), ImageGrid(small)])]
+    document = Document("run", "Photographs", ["one"], sections)
+    whole = document.html()
+    assert "image/jpeg" not in whole
+    monkeypatch.setattr("pellucid.report.document.HEAVY", 2_000_000)
+    text = document.html()
+    assert text.count("image/jpeg") == 60 and text.count("data:image/png;base64") == 4
+    assert len(text) - len(vega_bundle()) < (len(whole) - len(vega_bundle())) / 3
 
 
 def test_json_in_the_page_holds_no_mark_that_ends_it(page: str) -> None:

@@ -179,6 +179,21 @@ def test_a_study_of_the_catalogue_is_set_beside_what_was_reported(runs: Path, re
     assert not load_study(asked.name, runs=runs).study.reported
 
 
+def test_a_damaged_run_of_a_study_is_told_and_the_rest_is_said(study: Studied, runs: Path, tmp_path: Path) -> None:
+    root = tmp_path / "runs"
+    shutil.copytree(runs, root)
+    torn = root / study.rows[0].run / "run.json"
+    torn.write_bytes(torn.read_bytes()[:-20])
+    found = report(["rates"], runs=root).sections
+    keys = [one.key for one in found]
+    assert {"verdicts", "table", "trials", "again"} <= set(keys)
+    trials, again = (next(one for one in found if one.key == key).tables() for key in ("trials", "again"))
+    assert [row[2] for row in trials[0].rows].count("failed") == 1 and len(again[1].rows) == 3
+    several = report([row.run for row in study.rows[1:]], runs=root)
+    (root / study.rows[1].run / "predictions.npz").write_bytes(b"torn")
+    assert several.kind == "runs" and report([row.run for row in study.rows[1:]], runs=root).sections
+
+
 def test_names_are_runs_or_studies(run: Run, study: Studied, runs: Path) -> None:
     assert report(["rates"], runs=runs).kind == "study"
     with pytest.raises(UsageError, match="expected one study alone"):

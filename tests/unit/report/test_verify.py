@@ -49,6 +49,23 @@ def test_a_report_as_it_was_written_agrees(page: str, run: Run, tmp_path: Path) 
     assert found.checked >= 10 and found.values > 400
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("<h1>LeNet", "<h1>Best LeNet"),
+        ("<main>", "<main><p>It is right in 99.9 %.</p>"),
+        ("<main>", "<main><section><table><tr><td>accuracy</td><td>99.9 %</td></tr></table></section>"),
+        ("Check its numbers", "99.9 %. Check its numbers"),
+        ('data-captions="[', 'data-captions="[&quot;9 99.9 %&quot;, '),
+    ],
+)
+def test_what_is_changed_outside_of_texts_and_tables_is_found_too(
+    page: str, run: Run, tmp_path: Path, old: str, new: str
+) -> None:
+    old = f"<h1>{page.partition('<h1>')[2][:4]}" if old.startswith("<h1>") else old
+    assert len(changed(page, old, new, tmp_path, run).differences) >= 1
+
+
 def test_a_number_changed_in_a_table_is_found(page: str, run: Run, tmp_path: Path) -> None:
     row = next(one for one in run.per_class_table().rows if one[0] == "3")
     cell = f"<td class=number>{row[2]}</td>"

@@ -62,12 +62,21 @@ def _verdicts(library: Library, lines: Mapping[str, Line]) -> list[str]:
         return [
             f"{len(lines)} configurations have too many pairs to be told one by one; choose {MOST_TOLD} or fewer."
         ]
-    data = {str(line.first.get("dataset")) for line in lines.values()}
+    data = {_data(library, line) for line in lines.values()}
     if len(data) > 1:
         return [f"These were tested on different data ({', '.join(sorted(data))}): their accuracies do not compare."]
     seeds = sorted({row["seed"] for line in lines.values() for row in line.runs if isinstance(row.get("seed"), int)})
     arms = {name: [_of_seed(line, seed) for seed in seeds] for name, line in lines.items()}
     return [pair.words for pair in compare(arms)]
+
+
+def _data(library: Library, line: Line) -> str:
+    """Which data set; of a folder of images, which one."""
+    name = str(line.first.get("dataset"))
+    try:
+        return library.run(str(line.first["id"])).spec.data.path or name
+    except (PellucidError, KeyError, TypeError, ValueError):
+        return name
 
 
 def _of_seed(line: Line, seed: int) -> float | None:

@@ -126,7 +126,7 @@ async def occlusion(request: Request) -> Response:
         live: Live = library.live(request.path_params["id"])
         return live.occlusion(pixels, target=None if target < 0 else target)
 
-    return JSONResponse(await library.draw(hidden))
+    return JSONResponse(await library.draw(request, hidden))
 
 
 async def picture(request: Request) -> Response:

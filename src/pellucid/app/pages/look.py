@@ -33,7 +33,7 @@ async def show(request: Request) -> Response:
     def facts() -> dict[str, Any]:
         run = library.run(request.path_params["id"])
         layers = tuple(str(row[0]) for row in layer_table(run).rows)
-        same = [row for row in library.rows() if row["dataset"] == run.spec.data.name and row["id"] != run.id]
+        same = [row for row in library.rows() if row.get("dataset") == run.spec.data.name and row["id"] != run.id]
         others = tuple(str(row["id"]) for row in same[:MOST_OTHERS])
         fields = controls(asked.way, layers=layers, class_names=tuple(run.class_names), others=others)
         return {"run": run, "fields": [*fields, *IMAGES]}
@@ -64,4 +64,4 @@ async def drawn(request: Request) -> Response:
         shown = asked.display(run, library.run(other) if other else None)
         return render.page(request, "parts/display.html", title=asked.way, drawn=Markup(figure(shown, drawn=False)))
 
-    return await library.draw(made)
+    return await library.draw(request, made)

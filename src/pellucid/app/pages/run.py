@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -88,7 +89,7 @@ async def part(request: Request) -> Response:
         drawn = [_drawn(run, found.key, display) for display in found.displays]
         return render.page(request, "parts/section.html", title=found.title, section=found, drawn=drawn)
 
-    return await library.draw(made)
+    return await library.draw(request, made)
 
 
 def images(request: Request) -> Response:
@@ -98,7 +99,8 @@ def images(request: Request) -> Response:
     known = answers(run)
     every = chosen.of(known)
     pages = max(1, -(-len(every) // PAGE))
-    start = (min(chosen.page, pages) - 1) * PAGE
+    chosen = replace(chosen, page=min(chosen.page, pages))
+    start = (chosen.page - 1) * PAGE
     shown = every[start : start + PAGE]
     pixels = _test_images(run, known.labels)[shown]
     probabilities = known.probabilities
@@ -166,7 +168,7 @@ async def way(request: Request) -> Response:
         drawn = Markup(figure(look(_run(request), name, images=[number]), drawn=False))
         return render.page(request, "parts/display.html", title=name, drawn=drawn)
 
-    return await library.draw(made)
+    return await library.draw(request, made)
 
 
 def _run(request: Request) -> Run:

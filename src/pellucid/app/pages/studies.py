@@ -93,7 +93,7 @@ async def part(request: Request) -> Response:
         drawn = [_drawn(studied, found.key, display) for display in found.displays]
         return render.page(request, "parts/section.html", title=found.title, section=found, drawn=drawn)
 
-    return await library.draw(made)
+    return await library.draw(request, made)
 
 
 def reported(request: Request) -> Response:

@@ -52,7 +52,7 @@ async def preview(request: Request) -> Response:
     values["command"] = shlex.join(("pellucid", *words_of_form(form)))
     if form.asked is not None:
         try:
-            spec, splits = await library.draw(prepare, form.asked)
+            spec, splits = await library.draw(request, prepare, form.asked)
             values["known"] = _known(library, spec, splits)
         except PellucidError as error:
             values["trouble"] = str(error)
@@ -72,7 +72,7 @@ async def seconds(request: Request) -> Response:
         spec, splits = prepare(form.asked)
         return epoch_seconds(spec, splits), spec.recipe.epochs
 
-    each, epochs = await library.draw(timed)
+    each, epochs = await library.draw(request, timed)
     return render.page(request, "parts/time.html", title="Time", each=each, epochs=epochs)
 
 
@@ -88,7 +88,7 @@ async def begin(request: Request) -> Response:
     if form.asked is None:
         return _form(request, form, code=400)
     try:
-        spec, _ = await library.draw(prepare, form.asked)
+        spec, _ = await library.draw(request, prepare, form.asked)
     except PellucidError as error:
         return _form(request, form, code=400, trouble=str(error))
     trainings.begin(spec.id, words_of_form(form))
@@ -109,6 +109,7 @@ def resume(request: Request) -> Response:
     trainings: Trainings = request.app.state.trainings
     run = library.run(request.path_params["id"])
     if run.folder.result() is None and run.status != "running":
+        run.images("train")  # what is not on this machine is not fetched by a page
         trainings.begin(run.id, words_of_run(run, trainings))
     library.forget()
     return RedirectResponse(f"/run/{run.id}", 303)

@@ -50,7 +50,11 @@ export class Curves {
 
   /** Takes the series that changed, as the server tells them. */
   update(changed) {
-    for (const one of changed) this.series.set(one.id, one);
+    for (const one of changed) {
+      const before = this.series.get(one.id);  // of a run that is gone what was read stays
+      const kept = before && !one.x.length && (one.status === "gone" || one.status === "broken");
+      this.series.set(one.id, kept ? { ...one, x: before.x, y: before.y } : one);
+    }
     this.draw();
   }
 

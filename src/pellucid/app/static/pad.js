@@ -130,13 +130,14 @@ export class Pad {
   }
 }
 
-/** Strokes as letters for an address: pen, width, colour, then points, two bytes a number. */
+/** Strokes as letters for an address: pen, width, colour, count, then points; two bytes a number. */
 export function strokesToText(strokes) {
   const bytes = [];
+  const two = (value) => [value & 255, (value >> 8) & 255];
   for (const { erase, width, colour, points } of strokes) {
     const rgb = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-    bytes.push(erase ? 1 : 0, Math.round(width * 10), ...rgb, points.length & 255, points.length >> 8);
-    for (const point of points) for (const one of point) bytes.push(one & 255, (one >> 8) & 255);
+    bytes.push(erase ? 1 : 0, ...two(Math.round(width * 10)), ...rgb, ...two(points.length));
+    for (const point of points) for (const one of point) bytes.push(...two(one));
   }
   return bytesToText(bytes);
 }
@@ -146,10 +147,10 @@ export function strokesFromText(text) {
   const bytes = bytesFromText(text);
   const found = [];
   let at = 0;
-  while (at + 7 <= bytes.length) {
-    const [erase, width, red, green, blue, low, high] = bytes.slice(at, at + 7);
-    const count = low + 256 * high;
-    at += 7;
+  while (at + 8 <= bytes.length) {
+    const [erase, thin, thick, red, green, blue, low, high] = bytes.slice(at, at + 8);
+    const [width, count] = [thin + 256 * thick, low + 256 * high];
+    at += 8;
     if (!count || at + 4 * count > bytes.length) break;
     const points = [];
     for (let k = 0; k < count; k += 1, at += 4) {

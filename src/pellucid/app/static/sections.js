@@ -20,9 +20,10 @@ async function load(section) {
   section.setAttribute("aria-busy", "false");
   if (answer.status === 204) {
     section.hidden = true;
-    document.querySelector(`.contents a[href="#${section.id}"]`)?.parentElement.remove();
+    mention(section);
     return;
   }
+  mention(section);
   const kept = section.querySelectorAll(":scope > h2, :scope > .stays");
   const content = document.createElement("template");
   content.innerHTML = answer.text;
@@ -33,6 +34,12 @@ async function load(section) {
   for (const one of section.querySelectorAll("figure, .wide, .chart, .drawing")) {
     if (one.scrollWidth > one.clientWidth + 1) one.tabIndex = 0;
   }
+}
+
+/** Whether the list of contents names a section: those that do not apply, or not yet, are left out. */
+function mention(section) {
+  const link = document.querySelector(`.contents a[href="#${section.id}"]`);
+  if (link) link.parentElement.hidden = section.hidden;
 }
 
 const watcher = new IntersectionObserver(
@@ -51,6 +58,7 @@ const watcher = new IntersectionObserver(
 export function watch() {
   for (const section of document.querySelectorAll("[data-part]")) {
     delete section.dataset.loaded;
+    section.hidden = false;  // what did not apply may do so now; what is not there is never come to
     watcher.unobserve(section);
     watcher.observe(section);
   }
