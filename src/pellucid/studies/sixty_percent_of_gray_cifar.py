@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from pellucid.spec.study import Claim, Figure, Study, label
+from pellucid.spec.study import Claim, Config, Figure, OtherImages, Study, label
 
 
 def sixty_percent_of_gray_cifar() -> Study:
     """The same network on the same 10,000 gray images: which ingredient brings how much beyond 60 % (report 000).
 
     Each configuration adds one thing to the one before: AdamW on one cycle, dropout, horizontal flips, shifts, label
-    smoothing.
+    smoothing, cutout, four times the epochs. Chosen on validation images. The test is of 1,000 images, as in the
+    report; the network's answers averaged over an image and its mirror image are told besides.
     """
-    steps = [
+    steps: list[Config] = [
         {"optimizer": "adam", "lr": 0.001},
         {"optimizer": "adamw", "lr": 0.002, "schedule": "one_cycle", "weight_decay": 0.05},
     ]
-    for extra in ({"dropout": 0.5}, {"horizontal_flip": True}, {"shift": 3}, {"label_smoothing": 0.1}):
+    extras: tuple[Config, ...] = (
+        {"dropout": 0.5},
+        {"horizontal_flip": True},
+        {"shift": 3},
+        {"label_smoothing": 0.1},
+        {"cutout": 8},
+        {"epochs": 240},
+    )
+    for extra in extras:
         steps.append({**steps[-1], **extra})
     return Study(
         name="sixty-percent-of-gray-cifar",
@@ -29,6 +38,11 @@ def sixty_percent_of_gray_cifar() -> Study:
             "epochs": 60,
         },
         listed=tuple(steps),
+        seeds=(0, 1, 2),
         figures=(Figure("accuracy by epoch on validation images", "curves"),),
-        claims=(Claim("60 % can be reached with these layers and images", label(steps[-1]), least=0.6),),
+        other_images=(OtherImages("averaged over each image and its mirror image", label(steps[-1]), mirror=True),),
+        claims=(
+            Claim("60 % can be reached with these layers and images", label(steps[-1]), least=0.6),
+            Claim("73 % can be reached with these layers and images", label(steps[-1]), least=0.73),
+        ),
     )
