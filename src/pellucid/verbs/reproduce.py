@@ -31,12 +31,10 @@ def reported_study(name: str, *, quick: bool = False) -> Study:
     if not quick:
         return found
     base = {**found.base, "subset": QUICK_IMAGES, "test_size": QUICK_TEST, "validation_size": QUICK_TEST}
-    if "epochs" in base:
-        base["epochs"] = min(int(base["epochs"]), QUICK_EPOCHS)
-    listed = []
-    for config in found.listed:
-        one = {key: value for key, value in config.items() if key != "subset"}
-        listed.append({**one, **({"epochs": QUICK_EPOCHS} if "epochs" in one else {})})
+    base["epochs"] = min(int(base.get("epochs", QUICK_EPOCHS)), QUICK_EPOCHS)
+    listed = [
+        {key: value for key, value in config.items() if key not in ("subset", "epochs")} for config in found.listed
+    ]
     different = [one for k, one in enumerate(listed) if one not in listed[:k]]
     name = f"{found.name}-quick"
     seeds = found.seeds[:QUICK_SEEDS]
