@@ -24,7 +24,7 @@ from pellucid.evaluation.comparison import (
     Summary,
     compare,
     crossed,
-    reachable_p,
+    seeds_to_say,
     summary,
 )
 from pellucid.spec.run import RunSpec
@@ -172,7 +172,7 @@ class Studied:
         first, second = (self.answers(self.chosen[name]) for name in (pair.first, pair.second))
         if first is None or second is None or len(first[0]) < 2 or not np.array_equal(first[1], second[1]):
             return None
-        return crossed(first[0], second[0])
+        return crossed(first[0], second[0], alpha=self.alpha / len(self.pairs))
 
     @property
     def best(self) -> str | None:
@@ -204,7 +204,7 @@ class Studied:
             found.append(f"{pair.words}{f' [{across.words}]' if across is not None else ''}")
         if together:
             seeds, pairs = len(self.study.seeds), len(self.pairs)
-            more = next(k for k in range(1, 100) if pairs * reachable_p(seeds + k) <= self.alpha)
+            more = seeds_to_say(seeds, pairs, self.alpha)
             found.append(
                 f"too few seeds to say anything of {len(few):,} of the {pairs:,} pairs: {more} more needed, or fewer "
                 "configurations, since every pair counts in the correction"

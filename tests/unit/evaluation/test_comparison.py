@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -20,6 +21,7 @@ from pellucid.evaluation.comparison import (
     permutation_p,
     reachable_p,
     seeds_needed,
+    sign_p,
     summary,
     survival,
 )  # fmt: skip
@@ -99,10 +101,44 @@ def test_a_failed_run_takes_its_seed_out_of_the_pair() -> None:
 
 def test_seeds_that_are_needed_tell_the_difference() -> None:
     needed = seeds_needed(1.0)
-    assert needed is not None and 9 <= needed <= 11, "ten pairs tell one standard deviation"
+    assert needed == 13, "thirteen pairs tell one standard deviation, the doubled p-value paid for"
     assert seeds_needed(0.0) is None and seeds_needed(float("nan")) is None
-    assert (seeds_needed(0.05) or 0) == pytest.approx((2.8016 / 0.05) ** 2, rel=0.01)
-    assert detectable(1.0, 10) == pytest.approx(1.0, abs=0.05)
+    assert (seeds_needed(0.05) or 0) == pytest.approx((3.0830 / 0.05) ** 2, rel=0.01)
+    assert detectable(1.0, 13) == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.9])
+def test_the_seeds_that_a_sentence_asks_for_tell_what_it_says(alike: float) -> None:
+    generator = np.random.default_rng(5)
+    few = compare({"a": [0.0, 1.0, 0.4], "b": [0.3, 0.1, 0.6]}, unit="", scale=1)[0]
+    assert "; 6 more would tell a difference of" in few.words
+    n, size = 3 + 6, detectable(1.0, 3 + 6)
+    told = 0
+    for _ in range(100):
+        own, theirs = generator.normal(0, math.sqrt(0.5), (2, n))  # their differences have a deviation of 1
+        common = generator.normal(0, math.sqrt(alike / 2 / (1 - alike)), n)
+        told += permutation_p(own + common + size, theirs + common) <= ALPHA
+    assert told >= 100 * 0.75 - 2 * math.sqrt(100 * 0.75 * 0.25)
+
+
+def test_signs_are_counted_out_for_any_number_of_seeds() -> None:
+    generator = np.random.default_rng(0)
+    for n in (3, 6, 11):
+        for d in (generator.normal(0.3, 1, n), np.round(generator.normal(0.3, 1, n))):
+            sums = np.array(list(itertools.product([1, -1], repeat=n))) @ d
+            assert sign_p(d) == pytest.approx(np.mean(np.abs(sums) >= abs(d.sum()) - 1e-9))
+    assert sign_p(np.arange(1.0, 41)) == pytest.approx(2.0**-39)
+
+
+def test_a_large_difference_is_told_among_many_arms_too() -> None:
+    generator = np.random.default_rng(0)
+    arms = {f"arm {k}": generator.normal(0.9 if k else 0.1, 0.005, 9).tolist() for k in range(21)}
+    first = [pair for pair in compare(arms) if "arm 0" in (pair.first, pair.second)]
+    assert [pair.verdict for pair in first] == ["worse"] * 20
+    close = compare({"a": [3.0, 1, 2, 2.5, 1, 2, 3, 2], "b": [2.0, 1, 1, 2, 1, 1, 2, 2], **{
+        f"c{k}": [1.0, 2, 3, 1, 2, 3, 1, 2] for k in range(4)
+    }}, unit="", scale=1)[0]  # fmt: skip
+    assert close.verdict == "no difference" and "which among 15 pairs may be chance" in close.words
 
 
 def test_seeds_and_images_are_told_apart() -> None:
