@@ -46,6 +46,7 @@ def search(
     from pellucid.storage.tensorboard import check_installed
     from pellucid.verbs import search as verb
     from pellucid.verbs.hparams import search_events
+    from pellucid.verbs.study import name_of
 
     if tensorboard:
         check_installed()
@@ -53,7 +54,7 @@ def search(
     base = {key: value for key, value in options.items() if value is not None}
     words = [text.partition("=")[0] for text in over]
     asked = verb.made_search(
-        name or "-".join([network.partition(".")[0], data, *words, method]).lower().replace("_", "-"),
+        name or name_of(network, data, *words, method),
         {"network": network, "data": data, **base},
         over=over,
         trials=trials,

@@ -10,7 +10,7 @@ import typer
 from pellucid.cli.options import with_spec_options
 from pellucid.cli.train import Json, Runs
 
-Workers = Annotated[int | None, typer.Option(help="Trials at once [one a core].")]
+Workers = Annotated[int | None, typer.Option(help="Trials at once [one a core].", min=1)]
 Where = Annotated[str, typer.Option("--executor", help="local, or ray: on a Ray cluster.")]
 TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Also write event files for its HParams tab.")]
 Address = Annotated[str | None, typer.Option(help="Of the Ray cluster [RAY_ADDRESS, else one of this machine].")]
@@ -55,6 +55,8 @@ def study(
     from pellucid.cli.study_watcher import tell, watched
     from pellucid.cli.terminal import emit, emit_json, say
     from pellucid.errors import UsageError
+    from pellucid.evaluation.comparison import LOOKS
+    from pellucid.spec.study import MANY
     from pellucid.storage.tensorboard import check_installed
     from pellucid.verbs import study as verb
     from pellucid.verbs.hparams import study_events
@@ -70,7 +72,7 @@ def study(
         base = {key: value for key, value in options.items() if value is not None}
         words = [text.partition("=")[0] for text in [*(vary or []), *(tune or [])]]
         asked = verb.made_study(
-            name or "-".join([network.partition(".")[0], data, *words]).lower().replace("_", "-"),
+            name or verb.name_of(network, data, *words),
             {"network": network, "data": data, **base},
             compare=vary or [],
             tune=tune or [],
@@ -78,6 +80,10 @@ def study(
         )
     size = verb.estimate(asked, workers=workers, runs=runs)
     told = _size(asked.name, size)
+    if until_clear:
+        most = len(asked.configs()) * LOOKS[-1]
+        size["many"] = most > MANY
+        told += f"; with --until-clear up to {most:,} trials, {LOOKS[-1]} seeds of each"
     if dry_run:
         if json:
             emit_json({"study": asked.name, **size})
@@ -89,8 +95,6 @@ def study(
     if size["many"] and not yes:
         typer.confirm("Begin?", abort=True)
     with watched(runs, quiet=json) as watcher:
-        if watcher is not None:
-            watcher.begin(verb.specs_of(asked))
         found = verb.study(
             asked,
             runs=runs,
@@ -99,6 +103,7 @@ def study(
             until_clear=until_clear,
             executor=executor,
             address=address,
+            begun=watcher.begin if watcher else None,
             told=watcher,
         )
     events = study_events(found) if tensorboard else None

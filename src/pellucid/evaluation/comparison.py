@@ -194,8 +194,8 @@ def seeds_needed(effect: float, *, alpha: float = ALPHA, power: float = POWER) -
 def signs_needed(alpha: float = ALPHA) -> int:
     """The seeds from which on sign changes reach alpha in `permutation_p` with some signs unlike the others.
 
-    From there on the t test's power is theirs nearly: 0.75 to 0.79 where it has 0.8 and there is one pair, 0.65 to 0.75
-    where there are many (2,000 draws each); dealing has more where runs of one seed are not alike.
+    From there on the t test's power is nearly theirs: 0.75 to 0.79 where it has 0.8 and there is one pair, 0.65 to
+    0.75 where there are many (2,000 draws each); dealing has more where runs of one seed are not alike.
     """
     return next(n for n in range(3, 1000) if 8 * 2.0 ** (1 - n) <= alpha)
 

@@ -28,9 +28,9 @@ def variance_shares(values: NDArray[np.float64], names: Sequence[str]) -> dict[s
         raise UsageError(f"values: expected {len(names)} factors and seeds, found {values.ndim} axes.")
     if not np.isfinite(values).all():
         raise UsageError("values: expected a full grid, found a value missing. Leave out the trials that failed.")
-    total = float(((values - values.mean()) ** 2).sum())
-    if not total:
+    if not np.ptp(values):  # their mean may be off by rounding
         return {}
+    total = float(((values - values.mean()) ** 2).sum())
     effects: dict[tuple[int, ...], NDArray[np.float64]] = {(): np.full((1,) * values.ndim, values.mean())}
     found = {}
     for size in (1, 2):

@@ -13,13 +13,21 @@ from dataclasses import dataclass, field
 from math import exp, log, prod
 from typing import Any
 
-from pellucid.errors import UsageError
+from pellucid.errors import UsageError, unknown_name
 
 ROLES = ("compare", "tune")
 #: Trials beyond which a study is not begun without a word.
 MANY = 1_000
 
 Config = dict[str, Any]
+
+#: What a study can compare, of each run's result, and whether more is better.
+METRICS = {
+    **{f"{split}_accuracy": True for split in ("test", "validation", "train")},
+    **{f"{split}_loss": False for split in ("test", "validation", "train")},
+    "epochs": False,
+    "seconds": False,
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,9 @@ class Factor:
             raise UsageError(f"factor {self.name}: expected the role {' or '.join(ROLES)}, found {self.role!r}.")
         if not self.levels:
             raise UsageError(f"factor {self.name}: expected one level or more, found none.")
-        if len({_plain(level) for level in self.levels}) < len(self.levels):
+        if self.name == "seed":
+            raise UsageError("factor seed: expected another option. Seeds are the study's own: --seeds or seeds = N.")
+        if len({_word(level) for level in self.levels}) < len(self.levels):
             raise UsageError(f"factor {self.name}: expected different levels, found one twice: {list(self.levels)}.")
 
 
@@ -125,6 +135,14 @@ class Study:
         for name in names:
             if names.count(name) > 1 or name in self.base:
                 raise UsageError(f"study {self.name}: expected {name} once, found it twice. Leave out one.")
+        if self.metric not in METRICS:
+            raise unknown_name("metric", str(self.metric), METRICS)
+        if "seed" in self.base or any("seed" in one for one in self.listed):
+            raise UsageError(f"study {self.name}: expected seeds as its own (seeds = N), found the option seed.")
+        told = [label(one) for one in self.listed]
+        for one in told:
+            if told.count(one) > 1:
+                raise UsageError(f"study {self.name}: expected different configurations, found {one} twice.")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise UsageError(f"study {self.name}: expected different seeds, found {list(self.seeds)}.")
 

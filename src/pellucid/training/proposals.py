@@ -93,6 +93,11 @@ def _drawn(asked: Search) -> list[Point]:
     return [Point(number, config) for number, config in enumerate(found)]
 
 
+def optuna_version() -> str:
+    """Of the package that is here. Raises UsageError where it is not."""
+    return str(_optuna().__version__)
+
+
 def _optuna() -> Any:
     try:
         import optuna

@@ -189,15 +189,15 @@ def _parts(file: dict[str, Any], path: str) -> dict[str, dict[str, Any]]:
                 raise unknown_name(
                     f"key of {part} in {path}", key, valid + (list(_FILE_WORDS) if part == "run" else [])
                 )
-            table[key] = _typed(value, PARTS[part][0], key, path)
+            table[key] = typed(value, PARTS[part][0], key, path)
     return tables
 
 
 _FILE_WORDS = ("network", "dataset", "recipe_name")
 
 
-def _typed(value: Any, owner: type, key: str, path: str) -> Any:
-    """`value` as its field's type. Raises UsageError with file and key."""
+def typed(value: Any, owner: type, key: str, where: str) -> Any:
+    """`value` as the type of `owner`'s field `key`. Raises UsageError saying where it was found."""
     from typing import get_type_hints
 
     from pydantic import TypeAdapter, ValidationError
@@ -206,4 +206,4 @@ def _typed(value: Any, owner: type, key: str, path: str) -> Any:
         return TypeAdapter(get_type_hints(owner)[key]).validate_python(value)
     except ValidationError as error:
         what = error.errors()[0]["msg"]
-        raise UsageError(f"{path}, {key}: found {value!r}. {what}.") from None
+        raise UsageError(f"{where}, {key}: found {value!r}. {what}.") from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.runs_root import runs_root
 from pellucid.storage.search_folder import SearchFolder
 from pellucid.training.many import Executor, Outcome, opened, run_all
-from pellucid.training.proposals import PROPOSALS, Point
+from pellucid.training.proposals import PROPOSALS, Point, optuna_version
 from pellucid.training.run import goes_on
 from pellucid.verbs.searched import Searched, Tried
 from pellucid.verbs.study import spec_of
@@ -79,7 +78,7 @@ def search(
     folder = SearchFolder(root, asked.name)
     plain = asked.to_dict()
     if asked.method == "optuna":
-        plain["optuna"] = version("optuna")
+        plain["optuna"] = optuna_version()
     before = folder.open()
     if before is not None and not update:
         _same(asked, before, plain)

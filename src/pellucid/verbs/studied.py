@@ -28,7 +28,7 @@ from pellucid.evaluation.comparison import (
     summary,
 )
 from pellucid.spec.run import RunSpec
-from pellucid.spec.study import Claim, Config, Study, Trial, label
+from pellucid.spec.study import Claim, Config, Factor, Study, Trial, label
 from pellucid.storage.run_folder import RunFolder
 
 #: Pairs without a verdict that are named one by one.
@@ -70,21 +70,35 @@ class Studied:
         self, study: Study, root: Path, specs: Sequence[tuple[Trial, RunSpec]], errors: Mapping[str, str]
     ) -> None:
         self.study, self.root = study, root
+        #: Whether trainings end at a threshold.
+        self.stops = any(spec.recipe.stop_at is not None for _, spec in specs)
         self.rows = [_row(trial, spec, root, errors) for trial, spec in specs]
         self._answers: dict[str, tuple[NDArray[np.bool_], NDArray[np.int64]] | None] = {}
 
     @cached_property
     def chosen(self) -> dict[str, Config]:
-        """Of each arm the configuration of the best mean validation accuracy; with nothing tuned, its only one."""
-        found: dict[str, tuple[float, Config]] = {}
+        """Of each arm the configuration that validation prefers; with nothing tuned, its only one.
+
+        That is the one of the fewest seeds that failed, then of the best mean accuracy, then one not at an edge.
+        """
+        found: dict[str, tuple[tuple[int, float, bool], Config]] = {}
         for config in self.study.configs():
-            values = [one.value("validation_accuracy") for one in self.of(config)]
-            known = [value for value in values if value is not None]
-            score = float(np.mean(known)) if known else -1.0
+            rank = (*self._rank(config), any(self._at_edge(config, factor) for factor in self.study.tuned))
             arm = self.study.arm(config)
-            if arm not in found or score > found[arm][0]:
-                found[arm] = score, config
+            if arm not in found or rank < found[arm][0]:
+                found[arm] = rank, config
         return {arm: config for arm, (_, config) in found.items()}
+
+    def _rank(self, config: Config) -> tuple[int, float]:
+        """Seeds that failed, and the others' mean validation accuracy with its sign turned."""
+        values = [one.value("validation_accuracy") for one in self.of(config)]
+        known = [value for value in values if value is not None]
+        return len(values) - len(known), -float(np.mean(known)) if known else 1.0
+
+    @staticmethod
+    def _at_edge(config: Config, factor: Factor) -> bool:
+        numbers = [level for level in factor.levels if isinstance(level, (int, float))]
+        return len(numbers) > 2 and config[factor.name] in (min(numbers), max(numbers))
 
     def of(self, config: Config) -> list[Row]:
         """The rows of a configuration, in the order of seeds."""
@@ -111,8 +125,7 @@ class Studied:
         found = []
         for arm, config in self.chosen.items():
             for factor in self.study.tuned:
-                numbers = [level for level in factor.levels if isinstance(level, (int, float))]
-                if len(numbers) > 2 and config[factor.name] in (min(numbers), max(numbers)):
+                if self._at_edge(config, factor):
                     found.append(
                         f"{arm}: best {factor.name} {config[factor.name]:g} is at the edge of what was tried"
                     )
@@ -137,7 +150,20 @@ class Studied:
         higher = self.study.metric.endswith("accuracy")
         unit, scale = _unit(self.study.metric)
         arms = {arm: self.values(config) for arm, config in self.chosen.items() if arm in self.summaries}
-        return compare(arms, unit=unit, scale=scale, higher=higher, alpha=self.alpha)
+        return [
+            replace(pair, words=pair.words + self._left_out(pair.first, pair.second))
+            for pair in compare(arms, unit=unit, scale=scale, higher=higher, alpha=self.alpha)
+        ]
+
+    def _left_out(self, *arms: str) -> str:
+        """Which seeds of the arms failed, and so say nothing: an arm that often fails is not better for that."""
+        told = []
+        for arm in arms:
+            rows = self.of(self.chosen[arm])
+            failed = sum(row.result is None for row in rows)
+            if failed:
+                told.append(f"{failed} of {len(rows)} seeds of {arm}")
+        return f" (left out: {' and '.join(told)}, which failed)" if told else ""
 
     @property
     def alpha(self) -> float:
@@ -177,12 +203,8 @@ class Studied:
     @property
     def best(self) -> str | None:
         """The arm that validation prefers."""
-        scores = {}
-        for arm, config in self.chosen.items():
-            known = [one for one in self.values(config, "validation_accuracy") if one is not None]
-            if known:
-                scores[arm] = float(np.mean(known))
-        return max(scores, key=lambda arm: scores[arm]) if scores else None
+        ranks = {arm: self._rank(config) for arm, config in self.chosen.items() if arm in self.summaries}
+        return min(ranks, key=lambda arm: ranks[arm]) if ranks else None
 
     @property
     def failed(self) -> list[Row]:
@@ -194,13 +216,17 @@ class Studied:
         if self.best is not None and self.best in self.summaries:
             one = self.summaries[self.best]
             told = measured(self.study.metric, one.mean)
-            found.append(f"best on validation: {self.best}; its {self.study.metric.replace('_', ' ')} is {told}")
+            left_out = self._left_out(self.best)
+            found.append(
+                f"best on validation: {self.best}; its {self.study.metric.replace('_', ' ')} is {told}{left_out}"
+            )
+        found += self._never_there()
         few = [pair for pair in self.pairs if pair.verdict == "too few seeds"]
         together = len(few) > FEW
         for pair in self.pairs:
             if pair in few and together:
                 continue
-            across = self.over_images(pair)
+            across = self.over_images(pair) if self.study.metric == "test_accuracy" else None
             found.append(f"{pair.words}{f' [{across.words}]' if across is not None else ''}")
         if together:
             seeds, pairs = len(self.study.seeds), len(self.pairs)
@@ -210,6 +236,19 @@ class Studied:
                 "configurations, since every pair counts in the correction"
             )
         found += self.on_edge
+        return found
+
+    def _never_there(self) -> list[str]:
+        """Arms of which some runs gave up before the threshold: epochs and seconds are those after which they did."""
+        if not (self.stops and self.study.metric in ("epochs", "seconds")):
+            return []
+        found = []
+        for arm, config in self.chosen.items():
+            results = [row.result for row in self.of(config) if row.result]
+            missed = sum("reached" not in str(one.get("reason", "")) for one in results)
+            if missed:
+                words = f"{missed} of {len(results)} runs of {arm} gave up before the threshold"
+                found.append(f"{words}: they would have taken more {self.study.metric} than they count with")
         return found
 
     def claims(self) -> list[tuple[str, str]]:
@@ -279,15 +318,27 @@ class Studied:
                 row.trial.label,
                 row.trial.seed,
                 (row.result or {}).get("status", "failed"),
-                *self._scores(row),
+                row.value("validation_accuracy"),
+                row.value("test_accuracy") if self.is_told(row) else None,
                 row.reason,
             )
             for row in self.rows
         ]
         return Table(("configuration", "seed", "status", "validation", "test", "reason"), rows)
 
-    def _scores(self, row: Row) -> list[float | None]:
-        return [row.value(f"{split}_accuracy") for split in ("validation", "test")]
+    def is_told(self, row: Row) -> bool:
+        """Whether a trial's test score may be looked at: of a tuned study that of the configurations chosen alone."""
+        return not self.study.tuned or dict(row.trial.config) in self.chosen.values()
+
+    def trials(self) -> list[dict[str, Any]]:
+        """One entry a trial, without the test scores of what tuning has not chosen."""
+        found = []
+        for row in self.rows:
+            entry = row.to_dict()
+            if not self.is_told(row):
+                entry |= {name: None for name in entry if name.startswith("test_")}
+            found.append(entry)
+        return found
 
     def display(self) -> Page:
         """Verdicts, table, effects, curves, and the images behind what differs (`study_page`)."""
@@ -300,7 +351,7 @@ class Studied:
         found: dict[str, Any] = plain(
             {
                 "study": self.study.to_dict(),
-                "trials": [row.to_dict() for row in self.rows],
+                "trials": self.trials(),
                 "arms": {arm: vars(one) for arm, one in self.summaries.items()},
                 "pairs": [vars(pair) for pair in self.pairs],
                 "best": self.best,
@@ -326,7 +377,7 @@ def outcome(root: Path, run_id: str, errors: Mapping[str, str]) -> tuple[dict[st
     except StorageError as error:
         return None, str(error)
     if result is None or result.get("status") != "finished":
-        return None, errors.get(run_id) or str((result or {}).get("reason", "not trained yet"))
+        return None, str(result["reason"]) if result else errors.get(run_id, "not trained yet")
     return result, str(result.get("reason", ""))
 
 

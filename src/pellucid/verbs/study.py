@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -23,7 +24,7 @@ from pellucid.storage.runs_root import runs_root
 from pellucid.storage.study_folder import StudyFolder
 from pellucid.training.many import Executor, Outcome, cores, opened, run_all
 from pellucid.verbs.estimate import epoch_seconds
-from pellucid.verbs.options import option_fields, request, resolve
+from pellucid.verbs.options import PARTS, option_fields, request, resolve, typed
 from pellucid.verbs.studied import Studied
 from pellucid.verbs.train import EXACT, probe_folder
 
@@ -40,6 +41,7 @@ def study(
     until_clear: bool = False,
     executor: str = "local",
     address: str | None = None,
+    begun: Callable[[list[tuple[Trial, RunSpec]]], None] | None = None,
     told: Callable[[int, int, Outcome], None] | None = None,
 ) -> Studied:
     """Trains every trial that is not done, and says what stands; the same call again goes on, or only says.
@@ -48,7 +50,7 @@ def study(
     same bits whatever runs beside it. workers: processes, by default one a core. update: go on although the study is
     another than the one begun under this name. until_clear: adds seeds until two arms differ, looking after 6, 8, 11,
     15, 20, 28 and 40 seeds, each look with its share of alpha. executor: local, or ray for a cluster at address.
-    told: called after each trial.
+    begun: called with the trials, and again where seeds are added. told: called after each trial.
 
     Raises UsageError for factors and values that do not exist, before anything is trained; StorageError where another
     process is at this study.
@@ -71,6 +73,8 @@ def study(
     specs = specs_of(asked)
     with folder.lock(), closing(opened(executor, workers=workers, address=address)) as crew:
         folder.save(plain)
+        if begun is not None:
+            begun(specs)
         found = _trained(asked, specs, root, told, crew)
         while until_clear and not any(pair.verdict in ("better", "worse") for pair in found.pairs):
             more = _next_look(asked)
@@ -78,8 +82,10 @@ def study(
                 break
             asked, specs = more, specs_of(more)
             folder.save(asked.to_dict())
+            if begun is not None:
+                begun(specs)
             found = _trained(asked, specs, root, told, crew)
-        folder.save_trials([row.to_dict() for row in found.rows])
+        folder.save_trials(found.trials())
         folder.save_file("trials.csv", found.trial_table().csv().encode())
         folder.save_file("study.html", found.display().render("html"))
     return found
@@ -131,9 +137,12 @@ def spec_of(base: Mapping[str, Any], config: Config) -> RunSpec:
         own = inspect.signature(catalog.load("networks", network)).parameters
         for name in [name for name in values if name not in known and name in own]:
             network_options[name] = values.pop(name)
-    for name in values:
+    for name, value in values.items():
         if name not in known:
             raise unknown_name("factor", name, [*known, "network", "data", "recipe", *network_options])
+        if value is not None:
+            words = name == "views" and isinstance(value, str)  # of a factor in one line: views=negative,grayscale
+            values[name] = typed([value] if words else value, PARTS[known[name][0]][0], name, "study")
     asked = request(network, data, recipe=recipe, network_options=network_options, options=values)
     spec, images, _ = resolve(asked)
     return RunSpec(network=spec, data=images, recipe=asked.recipe, **asked.rest)
@@ -166,6 +175,16 @@ def study_from_file(path: str | Path) -> Study:
     )
 
 
+def name_of(*words: str) -> str:
+    """What a study or search of these words is called where nobody says: small letters, digits and dashes.
+
+    >>> name_of("networks/Mine.toml", "./my images", "lr")
+    'mine-my-images-lr'
+    """
+    stems = [Path(word).name.partition(".")[0] or word for word in words]
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(stems).lower()).strip("-")
+
+
 def made_study(
     name: str,
     base: Mapping[str, Any],
@@ -178,16 +197,22 @@ def made_study(
     reported: Mapping[str, float] | None = None,
 ) -> Study:
     """A study from factors as words (``lr=0.001,0.01``) or lists of levels; seeds: how many, or which."""
+    if not isinstance(base, Mapping) or isinstance(listed, Mapping) or isinstance(reported, str):
+        raise UsageError(f"study {name}: expected [base] as a table and [[configuration]] as a list of tables.")
     factors = []
     for role, given in (("compare", compare), ("tune", tune)):
         if isinstance(given, Mapping):
             for key, levels in given.items():
                 words = isinstance(levels, str)
+                if not words and not isinstance(levels, Sequence):
+                    raise UsageError(f"factor {key}: expected a list of levels, found {levels!r}.")
                 factors.append(
                     factor_from_text(f"{key}={levels}", role=role) if words else Factor(key, tuple(levels), role)
                 )
         else:
             factors += [factor_from_text(text, role=role) for text in given]
+    if not isinstance(seeds, (int, Sequence)) or isinstance(seeds, (str, bool)):
+        raise UsageError(f"seeds: expected how many, or a list of them, found {seeds!r}.")
     chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     return Study(
         name=name, base=dict(base), factors=tuple(factors), listed=tuple(dict(one) for one in listed), seeds=chosen,

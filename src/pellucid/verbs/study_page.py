@@ -20,7 +20,7 @@ from pellucid.displays.table import Table
 from pellucid.errors import DataError, StorageError, unknown_name
 from pellucid.evaluation.comparison import Summary, summary, survival
 from pellucid.evaluation.grid import variance_shares
-from pellucid.spec.study import Config, label
+from pellucid.spec.study import Config, Study, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs.run import Run
 from pellucid.verbs.studied import Studied
@@ -109,7 +109,7 @@ def by_epoch(found: Studied) -> list[Display]:
     shown = [curves(found)]
     if len(found.study.seeds) > 2:
         shown.append(steadiness(found))
-    if found.study.base.get("stop_at") is not None:
+    if found.stops:
         shown += [thresholds(found), thresholds(found, "second")]
     return shown
 
@@ -130,14 +130,21 @@ def factors(found: Studied) -> list[Display]:
     if len(study.factors) < 2 or not found.summaries:
         return []
     configs = study.configs()
+    metric = metric_of_effects(study)
     grid = np.full((*(len(one.levels) for one in study.factors), len(study.seeds)), np.nan)
     for at, config in zip(np.ndindex(*grid.shape[:-1]), configs, strict=True):
-        grid[at] = [np.nan if value is None else value for value in found.values(config)]
+        grid[at] = [np.nan if value is None else value for value in found.values(config, metric)]
     shown: list[Display] = [main_effects(found, grid)]
     names = [one.name for one in study.factors]
     if np.isfinite(grid).all():
         rows = [(name, f"{100 * share:.1f} %") for name, share in variance_shares(grid, names).items()]
-        shown.append(Table(("source", "share of the variance"), rows, title="What makes the difference"))
+        shown.append(
+            Table(
+                ("source", "share of the variance"),
+                rows,
+                title=f"What makes the difference in {metric.replace('_', ' ')}, chance included",
+            )
+        )
     words = [[label({one.name: level}).partition("=")[2] for level in one.levels] for one in study.factors]
     for i, j in itertools.combinations(range(len(names)), 2):
         shown.append(
@@ -147,12 +154,17 @@ def factors(found: Studied) -> list[Display]:
                 columns=words[j],
                 row_title=names[i],
                 column_title=names[j],
-                percent=study.metric.endswith("accuracy"),
+                percent=metric.endswith("accuracy"),
             )
         )
     scores = [[value for value in found.values(one, "validation_accuracy") if value is not None] for one in configs]
     values = [float(np.mean(one)) if one else float("nan") for one in scores]
     return [*shown, parallel_coordinates(configs, values=values, value_title="validation")]
+
+
+def metric_of_effects(study: Study) -> str:
+    """What the factors of a grid are shown by: where some are tuned, validation, since no test image chooses."""
+    return "validation_accuracy" if study.tuned else study.metric
 
 
 def main_effects(found: Studied, grid: NDArray[np.float64]) -> Display:
@@ -172,9 +184,9 @@ def main_effects(found: Studied, grid: NDArray[np.float64]) -> Display:
         low=[one.low for one in arms.values()],
         high=[one.high for one in arms.values()],
         count=[one.n for one in arms.values()],
-        value_title=found.study.metric.replace("_", " "),
+        value_title=metric_of_effects(found.study).replace("_", " "),
         title="Main effects: mean of each level over the other factors",
-        percent=found.study.metric.endswith("accuracy"),
+        percent=metric_of_effects(found.study).endswith("accuracy"),
     )
 
 
@@ -182,11 +194,16 @@ def thresholds(found: Studied, unit: str = "epoch") -> Display:
     """Share of runs not at the threshold by each "epoch" or "second"; those that never were are censored."""
     waiting = {}
     for arm, config in drawn(found):
-        rows = [row for row in found.of(config) if row.result]
-        if rows:
-            results = [row.result or {} for row in rows]
-            hit = ["reached" in str(one.get("reason", "")) for one in results]
-            times = [float(one["epochs" if unit == "epoch" else "seconds"]) for one in results]
+        times, hit = [], []
+        for row in found.of(config):
+            if row.result:
+                times.append(float(row.result["epochs" if unit == "epoch" else "seconds"]))
+                hit.append("reached" in str(row.result.get("reason", "")))
+            elif RunFolder.exists(found.root, row.run):  # diverged: it was not there by then
+                seconds = [float(one["seconds"]) for one in RunFolder.open(found.root, row.run).timings()]
+                times.append(float(len(seconds)) if unit == "epoch" else sum(seconds))
+                hit.append(False)
+        if times:
             estimate = survival(times, hit)
             waiting[arm] = estimate.times.tolist(), estimate.share.tolist()
     return time_to_threshold(waiting, unit=unit)

@@ -81,13 +81,17 @@ def _fatal(task: Task, root: Path, probes: Path) -> Outcome:
 def test_killed_processes_are_replaced_and_a_run_that_kills_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "run_task", _fatal)
+    monkeypatch.setattr(local, "run_when_free", _fatal)
     monkeypatch.syspath_prepend(Path(__file__).parents[3])  # the other process finds `_fatal` by its module's name
     specs = [spec(seed) for seed in (2, 0, 3, 4)]
     found = {one.spec.seed: one for one in run_all(specs, tmp_path, probes=tmp_path, workers=1)}
     assert all(found[seed].result for seed in (0, 2, 3, 4))
     found = {one.spec.seed: one for one in run_all([spec(1), spec(5)], tmp_path, probes=tmp_path, workers=1)}
     assert "without a word" in found[1].error and found[5].result
+    # beside it on the other worker: those are not given up with it
+    specs = [spec(seed) for seed in (1, 6, 7)]
+    found = {one.spec.seed: one for one in run_all(specs, tmp_path, probes=tmp_path, workers=2)}
+    assert "without a word" in found[1].error and found[6].result and found[7].result
 
 
 def test_a_module_is_refused(tmp_path: Path) -> None:
@@ -109,7 +113,7 @@ def _where(task: Task, root: Path, probes: Path) -> Outcome:
 
 
 def test_processes_stay_for_the_next_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "run_task", _where)
+    monkeypatch.setattr(local, "run_when_free", _where)
     monkeypatch.syspath_prepend(Path(__file__).parents[3])
     with closing(opened(workers=1)) as executor:
         first, second = (list(run_all([spec(seed)], tmp_path, probes=tmp_path, executor=executor)) for seed in (0, 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -193,6 +195,50 @@ def test_tuned_factors_are_chosen_on_validation_and_edges_are_told(root: Path) -
         }
         assert config["lr"] == max(scores, key=lambda lr: scores[lr])
     assert any(line.startswith("optimizer=sgd: best lr 0.1 is at the edge") for line in found.verdicts())
+    kept = json.loads(bytes_of(root, "tuned"))  # of the values that were not chosen no test score is told
+    told = [row["configuration"] for row in kept if row["test_accuracy"] is not None]
+    assert told[::2] == list(found.chosen.values()) and len(told) == 4
+    assert {row["validation_accuracy"] is None for row in kept} == {False}
+    assert study_page.metric_of_effects(asked) == "validation_accuracy"
+
+
+def test_an_arm_of_which_seeds_failed_is_not_better_for_that(root: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "runs"
+    shutil.copytree(root, copy)
+    found = load_study("small", runs=copy)
+    best = found.best
+    assert best is not None
+    shutil.rmtree(copy / found.of(found.chosen[best])[0].run)
+    less = load_study("small", runs=copy)
+    assert less.best != best
+    pair = next(one for one in less.pairs if best in (one.first, one.second))
+    assert f"left out: 1 of 2 seeds of {best}, which failed" in pair.words
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"compare": ["lr=abc,0.1"]}, "study, lr: found 'abc'"),
+        ({"compare": ["test_size=100.5,200"]}, "study, test_size: found 100.5"),
+        ({"compare": ["stop_at=90%"]}, "study, stop_at: found '90%'"),
+        ({"compare": ["seed=1,2"]}, "Seeds are the study's own"),
+        ({"compare": {"lr": 0.1}}, "factor lr: expected a list of levels, found 0.1"),
+        ({"compare": {"lr": [0, 0.0]}}, "expected different levels"),
+        ({"compare": ["lr=0.1"], "metric": "test_acc"}, "Did you mean test_accuracy"),
+        ({"compare": ["lr=0.1"], "seeds": 2.0}, "seeds: expected how many"),
+        ({"listed": [{"lr": 0.1}, {"lr": 0.1}]}, "expected different configurations, found lr=0.1 twice"),
+        ({"listed": {"lr": 0.1}}, "as a list of tables"),
+    ],
+)
+def test_what_does_not_fit_is_told_before_anything_runs(asked: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError) as error:
+        specs_of(made_study("wrong", BASE, **asked))
+    assert told in str(error.value)
+
+
+def test_values_are_of_their_option_s_type_and_views_can_be_varied() -> None:
+    one, two = specs_of(made_study("views", {**BASE, "lr": "0.1"}, compare=["views=negative,none"], seeds=1))
+    assert (one[1].data.views, two[1].data.views, one[1].recipe.lr) == (("negative",), (), 0.1)
 
 
 def test_a_run_that_diverges_is_a_row_with_its_reason(tmp_path: Path) -> None:

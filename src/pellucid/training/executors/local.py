@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from pellucid.engines.engine import engine
-from pellucid.training.executors.task import Outcome, Task, run_task, stopped
+from pellucid.training.executors.task import Outcome, Task, run_when_free, stopped
 
 #: A run whose process ends this often without a word is given up: it would take down every process it is given.
 ATTEMPTS = 2
@@ -39,7 +39,7 @@ class Processes:
     def run(self, tasks: Sequence[Task], root: Path, *, probes: Path) -> Iterator[Outcome]:
         """See `Executor`."""
         pending = {task.spec.id: task for task in tasks}
-        attempts = dict.fromkeys(pending, 0)
+        attempts: dict[str, int] = {}
         while pending:
             for outcome in self._until_broken(pending, attempts, root, probes):
                 del pending[outcome.spec.id]
@@ -57,15 +57,21 @@ class Processes:
     def _until_broken(
         self, pending: dict[str, Task], attempts: dict[str, int], root: Path, probes: Path
     ) -> Iterator[Outcome]:
-        """Outcomes of the pending runs, until all are done or a process is killed, which ends the others too."""
-        waiting = list(pending.values())
+        """Outcomes of the pending runs, until all are done or a process is killed, which ends the others too.
+
+        attempts: of runs that were there when one was, how often that was while they were alone. They come first and
+        one by one, so that a run that takes too much memory does not take its neighbours with it again.
+        """
+        waiting = sorted(pending.values(), key=lambda task: task.spec.id not in attempts)
         running: dict[Future[Outcome], Task] = {}
         pool = self._opened(waiting[0].spec.engine)
         try:
             while waiting or running:
                 while waiting and len(running) < self._count:  # one by one: a broken pool loses only these
+                    if running and any(task.spec.id in attempts for task in (waiting[0], *running.values())):
+                        break
                     task = waiting.pop(0)
-                    running[pool.submit(run_task, task, root, probes)] = task
+                    running[pool.submit(run_when_free, task, root, probes)] = task
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
@@ -73,7 +79,7 @@ class Processes:
         except BrokenProcessPool:
             self.close()
             for task in running.values():
-                attempts[task.spec.id] += 1
+                attempts[task.spec.id] = attempts.get(task.spec.id, 0) + (len(running) == 1)
         except KeyboardInterrupt:
             self.close()  # each worker has had the signal too, and saves its state
             raise stopped(len(waiting) + len(running)) from None

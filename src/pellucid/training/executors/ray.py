@@ -8,19 +8,15 @@ minutes and no number. Nothing is sent to anyone: no usage statistics, no dashbo
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pellucid.errors import UsageError
-from pellucid.storage.run_folder import is_locked
-from pellucid.training.executors.task import Outcome, Task, run_task, stopped
+from pellucid.training.executors.task import Outcome, Task, run_when_free, stopped
 
 #: How often a run is begun again after its node or process has died; then it is given up until the next command.
 RETRIES = 3
-#: Seconds for which a run that is begun again waits for the lock of the process that died.
-LOCK_SECONDS = 60.0
 #: Seconds for which Ctrl-C waits for the checkpoints.
 GRACE_SECONDS = 30.0
 #: What the tasks have to know of this process's environment.
@@ -107,11 +103,7 @@ def _trained(task: Task, root: Path, probes: Path, variables: dict[str, str]) ->
     """On a node of the cluster."""
     for name, value in variables.items():
         os.environ.setdefault(name, value)
-    # a process whose node has died lets go of the run only when it notices
-    end = time.monotonic() + LOCK_SECONDS
-    while is_locked(root / task.spec.id) and time.monotonic() < end:
-        time.sleep(0.2)
-    return run_task(task, root, probes)
+    return run_when_free(task, root, probes)
 
 
 def _outcome(ray: Any, reference: Any, task: Task) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,8 +14,11 @@ from pellucid.errors import InterruptedRunError, PellucidError
 from pellucid.images import Splits
 from pellucid.spec.data import DataSpec
 from pellucid.spec.run import RunSpec
-from pellucid.storage.run_folder import RunFolder
+from pellucid.storage.run_folder import RunFolder, is_locked
 from pellucid.training.run import run
+
+#: Seconds that a run waits for another process to let go of it.
+LOCK_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,14 @@ def run_task(task: Task, root: Path, probes: Path) -> Outcome:
     except PellucidError as error:
         return Outcome(task.spec, None, str(error))
     return told(task.spec, RunFolder.open(root, task.spec.id).result() or {})
+
+
+def run_when_free(task: Task, root: Path, probes: Path) -> Outcome:
+    """`run_task`, once no other process is at the run: one whose node has died lets go of it when it notices."""
+    end = time.monotonic() + LOCK_SECONDS
+    while is_locked(root / task.spec.id) and time.monotonic() < end:
+        time.sleep(0.2)
+    return run_task(task, root, probes)
 
 
 @lru_cache(maxsize=2)
