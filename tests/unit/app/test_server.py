@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -115,41 +116,46 @@ def test_what_nobody_waits_for_leaves_the_line(tmp_path: Path) -> None:
     import anyio
 
     done: list[int] = []
+    go = threading.Event()
 
-    class Asking:
-        """A request whose browser leaves at once, or never."""
+    def work(number: int) -> None:
+        done.append(number)
+        assert go.wait(60)
 
-        def __init__(self, *, leaves: bool) -> None:
-            self.leaves = leaves
-
-        async def receive(self) -> dict[str, str]:
-            await anyio.sleep(0.05 if self.leaves else 60)
-            return {"type": "http.disconnect"}
+    def refuse() -> None:
+        raise UsageError("as it is")
 
     async def all_of_them() -> None:
-        library = Library(tmp_path)
+        library, left = Library(tmp_path), anyio.Event()
+
+        class Asking:
+            """A request whose browser leaves when it is told to, or never."""
+
+            def __init__(self, *, leaves: bool) -> None:
+                self.leaves = leaves
+
+            async def receive(self) -> dict[str, str]:
+                await (left.wait() if self.leaves else anyio.sleep_forever())
+                return {"type": "http.disconnect"}
 
         async def one(number: int, *, leaves: bool) -> None:
             with suppress(BusyError):
                 await library.draw(Asking(leaves=leaves), work, number)  # type: ignore[arg-type]
 
-        def work(number: int) -> None:
-            time.sleep(0.3)
-            done.append(number)
+        async def waiting(count: int) -> None:
+            with anyio.fail_after(60):
+                while library._waiting != count:
+                    await anyio.sleep(0.01)
 
         async with anyio.create_task_group() as group:
-            for number in range(2):
-                group.start_soon(partial(one, number, leaves=False))
-            await anyio.sleep(0.02)
-            for number in range(2, 40):
-                group.start_soon(partial(one, number, leaves=True))
-            await anyio.sleep(0.02)
-            group.start_soon(partial(one, 40, leaves=False))
+            for number in range(41):
+                group.start_soon(partial(one, number, leaves=1 < number < 40))
+                await waiting(number + 1)
+            left.set()
+            await waiting(3)
+            go.set()
         with pytest.raises(UsageError, match="as it is"):
             await library.draw(Asking(leaves=False), refuse)  # type: ignore[arg-type]
-
-    def refuse() -> None:
-        raise UsageError("as it is")
 
     anyio.run(all_of_them)
     assert sorted(done) == [0, 1, 40]
