@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -157,7 +158,8 @@ def test_what_nobody_waits_for_leaves_the_line(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="as it is"):
             await library.draw(Asking(leaves=False), refuse)  # type: ignore[arg-type]
 
-    anyio.run(all_of_them)
+    with ThreadPoolExecutor(1) as pool:  # in this thread the browser of other tests may have its own loop
+        pool.submit(anyio.run, all_of_them).result()
     assert sorted(done) == [0, 1, 40]
 
 
