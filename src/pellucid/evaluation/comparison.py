@@ -27,6 +27,8 @@ POWER = 0.8
 LOOKS = (6, 8, 11, 15, 20, 28, 40)
 #: Ways to deal values to two arms up to which all are tried; beyond, as many at random.
 EXACT = 2**14
+#: Seeds up to which all choices of signs are counted out: 2^20 sums of each half.
+COUNTED = 40
 #: As many as are tried at random where so few are as extreme that a small probability has to be told more exactly.
 FINER = 2**18
 
@@ -104,20 +106,23 @@ def permutation_p(first: NDArray[np.float64], second: NDArray[np.float64]) -> fl
 
 
 def sign_p(d: NDArray[np.float64]) -> float:
-    """Two-sided p-value of the sum of `d` among those with all 2^n choices of signs, counted out for up to 44 values.
+    """Two-sided p-value of the sum of `d` among those with all 2^n choices of signs, counted out up to 40 values.
 
     All sums of each half of the values are made; how many of the one go with each of the other is looked up in sorted
-    order, so that 2^(n/2) sums are enough. Sums as large as the one seen, up to rounding, count. NaN beyond 44.
+    order, so that 2^(n/2) sums are enough. Sums as large as the one seen, up to rounding, count. Beyond 40 values
+    `FINER` choices at random.
     """
-    if len(d) > 44:
-        return float("nan")
+    if len(d) > COUNTED:
+        options: dict[str, Any] = {"vectorized": True, "n_resamples": FINER, "batch": EXACT}
+        generator = np.random.default_rng(2)
+        return float(stats.permutation_test((d,), np.mean, permutation_type="samples", rng=generator, **options).pvalue)
     halves = []
     for half in (d[::2], d[1::2]):
         sums = np.zeros(1)
         for value in half:
             sums = np.concatenate([sums + value, sums - value])
         halves.append(sums)
-    seen = abs(float(d.sum())) * (1 - 1e-12) - 1e-15
+    seen = abs(float(d.sum())) - 1e-12 * float(np.abs(d).sum())
     ordered = np.sort(halves[1])
     as_large = len(ordered) - np.searchsorted(ordered, seen - halves[0], side="left")
     # the sums lie symmetrically: as many are as far below zero

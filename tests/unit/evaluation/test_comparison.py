@@ -128,6 +128,10 @@ def test_signs_are_counted_out_for_any_number_of_seeds() -> None:
             sums = np.array(list(itertools.product([1, -1], repeat=n))) @ d
             assert sign_p(d) == pytest.approx(np.mean(np.abs(sums) >= abs(d.sum()) - 1e-9))
     assert sign_p(np.arange(1.0, 41)) == pytest.approx(2.0**-39)
+    near = generator.normal(0.3, 1, 40)  # counted out, and beyond drawn
+    assert sign_p(np.append(near, 0.0)) == pytest.approx(sign_p(near), abs=0.004)
+    many = generator.normal(0, 1, (2, 60))
+    assert permutation_p(many[0] + 1, many[1]) < 1e-3 and permutation_p(many[0], many[1]) > 0.05
 
 
 def test_a_large_difference_is_told_among_many_arms_too() -> None:
