@@ -15,7 +15,7 @@ from pellucid.errors import UsageError, unknown_name
 from pellucid.verbs.look import classes, look, read_options
 from pellucid.verbs.run import Run
 
-#: What a run brings by itself, and classes, which are chosen by their names.
+#: What a run brings by itself.
 BROUGHT: Final = ("before", "snapshots")
 #: Options that say where to look; the others are the way's own.
 PLACES: Final = ("layer", "layers", "channel", "channels", "target")

@@ -132,7 +132,7 @@ def reproduce(
     from pellucid.cli.study_watcher import watched
     from pellucid.cli.terminal import emit, emit_json, say
     from pellucid.verbs import reproduce as verb
-    from pellucid.verbs.study import estimate, specs_of
+    from pellucid.verbs.study import estimate
 
     if name is None:
         entries = {one.replace("_", "-"): catalog.summary("studies", one) for one in catalog.names("studies")}
@@ -150,10 +150,15 @@ def reproduce(
         return
     say(told)
     with watched(runs, quiet=json) as watcher:
-        if watcher is not None:
-            watcher.begin(specs_of(asked))
         found = verb.reproduce(
-            name, quick=quick, runs=runs, workers=workers, executor=executor, address=address, told=watcher
+            name,
+            quick=quick,
+            runs=runs,
+            workers=workers,
+            executor=executor,
+            address=address,
+            begun=watcher.begin if watcher else None,
+            told=watcher,
         )
     if json:
         emit_json(found.to_dict())

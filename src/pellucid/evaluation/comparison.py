@@ -115,7 +115,9 @@ def sign_p(d: NDArray[np.float64]) -> float:
     if len(d) > COUNTED:
         options: dict[str, Any] = {"vectorized": True, "n_resamples": FINER, "batch": EXACT}
         generator = np.random.default_rng(2)
-        return float(stats.permutation_test((d,), np.mean, permutation_type="samples", rng=generator, **options).pvalue)
+        return float(
+            stats.permutation_test((d,), np.mean, permutation_type="samples", rng=generator, **options).pvalue
+        )
     halves = []
     for half in (d[::2], d[1::2]):
         sums = np.zeros(1)

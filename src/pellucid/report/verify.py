@@ -70,9 +70,11 @@ def verify(
     ]
     found = list(_results(data["kind"], subjects, root))
     unchecked: list[str] = []
-    for one in (page.outside, anew.outside):  # when each was made, and by which version, is its own
-        one.texts = [_MADE.sub("", text) for text in one.texts]
-    found += _sections("", page.outside, anew.outside, unchecked if reasons else None)
+    titles = {str(one.get("title")) for one in (*data["sections"], *(anew.data or {})["sections"])}
+    for one in (page.outside, anew.outside):
+        # when each was made, and by which version, is its own; the list of contents follows from the sections
+        one.texts = [_MADE.sub("", text) for text in one.texts if text not in titles]
+    found += _sections("", page.outside, anew.outside, None)
     for key, shown in page.sections.items():
         if key == "missing":
             continue

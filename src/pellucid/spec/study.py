@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp, log, prod
@@ -21,13 +22,13 @@ MANY = 1_000
 
 Config = dict[str, Any]
 
-#: What a study can compare, of each run's result, and whether more is better.
-METRICS = {
-    **{f"{split}_accuracy": True for split in ("test", "validation", "train")},
-    **{f"{split}_loss": False for split in ("test", "validation", "train")},
-    "epochs": False,
-    "seconds": False,
-}
+#: What a study can compare: numbers of each run's result, and how far the validation accuracy once fell.
+METRICS = (
+    *(f"{split}_{what}" for what in ("accuracy", "loss") for split in ("test", "validation", "train")),
+    "epochs",
+    "seconds",
+    "largest_fall",
+)
 
 
 @dataclass(frozen=True)
@@ -139,10 +140,9 @@ class Study:
             raise unknown_name("metric", str(self.metric), METRICS)
         if "seed" in self.base or any("seed" in one for one in self.listed):
             raise UsageError(f"study {self.name}: expected seeds as its own (seeds = N), found the option seed.")
-        told = [label(one) for one in self.listed]
-        for one in told:
-            if told.count(one) > 1:
-                raise UsageError(f"study {self.name}: expected different configurations, found {one} twice.")
+        for words, count in Counter(label(one) for one in self.listed).items():
+            if count > 1:
+                raise UsageError(f"study {self.name}: expected different configurations, found {words} twice.")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise UsageError(f"study {self.name}: expected different seeds, found {list(self.seeds)}.")
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from pellucid import catalog
 from pellucid.displays.display import Display
 from pellucid.displays.page import Page
-from pellucid.spec.study import Study
+from pellucid.spec.run import RunSpec
+from pellucid.spec.study import Study, Trial
 from pellucid.storage.runs_root import runs_root
 from pellucid.storage.study_folder import StudyFolder
 from pellucid.training.many import Outcome
@@ -59,14 +60,16 @@ def reproduce(
     workers: int | None = None,
     executor: str = "local",
     address: str | None = None,
+    begun: Callable[[list[tuple[Trial, RunSpec]]], None] | None = None,
     told: Callable[[int, int, Outcome], None] | None = None,
 ) -> Reproduction:
     """Runs a report's study, or goes on with it, and draws the report's figures into its folder.
 
+    workers, executor, address, begun, told: as in `study`.
     Its page is ``reproduction.md`` and ``.html``, and ``.json`` for programs.
     """
     asked = reported_study(name, quick=quick)
-    found = study(asked, runs=runs, workers=workers, executor=executor, address=address, told=told)
+    found = study(asked, runs=runs, workers=workers, executor=executor, address=address, begun=begun, told=told)
     folder = StudyFolder(runs_root(runs), asked.name)
     shown: list[Display] = list(found.display().displays)
     rows = []

@@ -27,6 +27,7 @@ from pellucid.evaluation.comparison import (
     seeds_to_say,
     summary,
 )
+from pellucid.spec.recipe import higher_is_better
 from pellucid.spec.run import RunSpec
 from pellucid.spec.study import Claim, Config, Factor, Study, Trial, label
 from pellucid.storage.run_folder import RunFolder
@@ -110,9 +111,10 @@ class Studied:
         metric: a number of the result, or "largest_fall", how far the validation accuracy once fell below its best so
         far: near zero for a steady training.
         """
+        metric = metric or self.study.metric
         if metric == "largest_fall":
             return [self._largest_fall(one) if one.result else None for one in self.of(config)]
-        return [one.value(metric or self.study.metric) for one in self.of(config)]
+        return [one.value(metric) for one in self.of(config)]
 
     def _largest_fall(self, row: Row) -> float | None:
         records = RunFolder.open(self.root, row.run).metrics()
@@ -147,7 +149,7 @@ class Studied:
     @cached_property
     def pairs(self) -> list[Pair]:
         """Every two arms, paired by seed."""
-        higher = self.study.metric.endswith("accuracy")
+        higher = higher_is_better(self.study.metric)
         unit, scale = _unit(self.study.metric)
         arms = {arm: self.values(config) for arm, config in self.chosen.items() if arm in self.summaries}
         return [
@@ -257,7 +259,7 @@ class Studied:
 
     def _answer(self, claim: Claim) -> str:
         metric = claim.metric or self.study.metric
-        higher = metric.endswith("accuracy")
+        higher = higher_is_better(metric)
         arms = {
             arm: self.values(self.chosen[arm], metric) for arm in (claim.first, claim.second) if arm in self.chosen
         }
