@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from serving import Served, serving
 
 from pellucid.verbs.run import Run
 
@@ -49,6 +50,10 @@ class Watched:
         self.page.goto(address)
         return self.page
 
+    def enter(self, app: Served) -> Page:
+        """The app's first page, with the token shown."""
+        return self.open(app.door, own=app.address)
+
     def is_clean(self) -> bool:
         """Nothing was complained of and nothing foreign was asked for; else fails, telling it."""
         assert self.errors == []
@@ -84,3 +89,33 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
     folder: Path = tmp_path_factory.mktemp("runs")
     return train("lenet5", "digits", epochs=2, exact=True, runs=folder, pictures=False)
+
+
+@pytest.fixture(scope="package")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """LeNet-5 of digits at 28 pixels with its atlas, and a network beside it. Not to be changed."""
+    from pellucid.verbs.atlas import atlas
+    from pellucid.verbs.train import train
+
+    root = tmp_path_factory.mktemp("runs")
+    train("lenet5", "digits", size=28, epochs=15, precision="fp32", threads=1, pictures=False, runs=root)
+    train("mlp", "digits", size=28, epochs=3, precision="fp32", threads=1, pictures=False, runs=root)
+    atlas(Run.open(root, "lenet5"))
+    return root
+
+
+@pytest.fixture(scope="package")
+def served(folder: Path) -> Iterator[Served]:
+    with serving(folder) as found:
+        yield found
+
+
+@pytest.fixture
+def run(folder: Path) -> Run:
+    return Run.open(folder, "lenet5")
+
+
+@pytest.fixture
+def page(watched: Watched, served: Served) -> Page:
+    """A page that has entered."""
+    return watched.enter(served)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from serving import Served, serving
 
 from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs.runs import runs
@@ -21,42 +18,11 @@ from pellucid.verbs.runs import runs
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-    Another = Callable[[Path], tuple["Served", Page]]
+    Another = Callable[[Path], tuple[Served, Page]]
 
-TOKEN = "t" * 24
 #: The parts of WCAG 2.2 AA that a script can judge: contrast of every text, a name for all that is operated, one
 #: heading of the first level, the language, ids that are there once.
 JUDGE = Path(__file__).with_name("judge.js").read_text(encoding="utf-8")
-
-
-@dataclass
-class Served:
-    """The app over `root`, as `pellucid serve` starts it."""
-
-    root: Path
-    address: str
-    process: subprocess.Popen[str]
-
-    def stop(self) -> str:
-        """Ends it as Ctrl-C does; what it said."""
-        self.process.send_signal(signal.SIGINT)
-        assert self.process.stderr is not None
-        said = self.process.stderr.read()
-        assert self.process.wait(90) == 0
-        return said
-
-
-@contextmanager
-def served(root: Path) -> Iterator[Served]:
-    """Serves while it is open."""
-    words = [sys.executable, "-m", "pellucid", "serve", str(root), "--port", "0", "--no-open", "--token", TOKEN]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        try:
-            lines = [process.stderr.readline() for _ in range(3)]
-            yield Served(root, lines[1].split()[1].partition("/enter")[0], process)
-        finally:
-            process.send_signal(signal.SIGINT)
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +35,14 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     asked = made_study("rates", {"network": "mlp", "data": "digits", "epochs": 2}, compare=["lr=0.001,0.01"], seeds=2)
     study(asked, runs=root, workers=1)
     train("lenet5", "digits", epochs=2, exact=True, pictures=False, runs=root)
-    with served(root) as found:
+    with serving(root) as found:
         yield found
 
 
 @pytest.fixture
 def page(app: Served, watched: Any) -> Page:
     """A page that has entered."""
-    found: Page = watched.open(f"{app.address}/enter?token={TOKEN}", own=app.address)
+    found: Page = watched.enter(app)
     return found
 
 
@@ -307,10 +273,10 @@ def another(browser: Browser) -> Iterator[Callable[[Path], tuple[Served, Page]]]
     with ExitStack() as stack:
 
         def opened(root: Path) -> tuple[Served, Page]:
-            found = stack.enter_context(served(root))
+            found = stack.enter_context(serving(root))
             context = stack.enter_context(browser.new_context(viewport={"width": 390, "height": 844}))
             page = context.new_page()
-            page.goto(f"{found.address}/enter?token={TOKEN}")
+            page.goto(found.door)
             return found, page
 
         yield opened

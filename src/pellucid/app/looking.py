@@ -6,10 +6,10 @@ import inspect
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 from pellucid import catalog
-from pellucid.app.forms import Control, value_of
+from pellucid.app.forms import Control
 from pellucid.displays.display import Display
 from pellucid.errors import UsageError, unknown_name
 from pellucid.verbs.look import classes, look, read_options
@@ -81,18 +81,15 @@ class Asked:
             if name in PLACES:
                 words[name.removesuffix("s")] = _places(name, text)
             else:
-                words[name] = _checked(self.way, name, text)
+                words[name] = _python(self.way, name, text)
         options = read_options(self.way, words)
+        for name, value in options.items():
+            if name not in PLACES and isinstance(value, (int, float)) and not abs(value) <= MOST:
+                raise UsageError(f"{name}: expected up to {MOST:,} on this page, found {value:g}. Type the command.")
         if target:
             options["target"] = classes([target], run.class_names)
         images = [int(one) for one in numbers] or None
-        try:
-            return look(run, self.way, images=images, split=split, other=other, **options)
-        except (TypeError, ValueError) as error:
-            if not self.texts:
-                raise
-            told = ", ".join(f"{name}={text}" for name, text in self.texts.items())
-            raise UsageError(f"{self.way}: expected other options, found {told} ({error}).") from error
+        return look(run, self.way, images=images, split=split, other=other, **options)
 
 
 #: Which images, of every way.
@@ -111,8 +108,9 @@ def controls(
     way: str, *, layers: tuple[str, ...] = (), class_names: tuple[str, ...] = (), others: tuple[str, ...] = ()
 ) -> list[Control]:
     """The options of a way, from its signature; a layer, a class and another run as lists to choose from."""
-    found = []
-    for name, one in inspect.signature(catalog.load("inspection", way)).parameters.items():
+    function, found = catalog.load("inspection", way), []
+    hints = get_type_hints(function)
+    for name, one in inspect.signature(function).parameters.items():
         if one.kind is not inspect.Parameter.KEYWORD_ONLY or name in BROUGHT:
             continue
         default = one.default
@@ -127,6 +125,8 @@ def controls(
             needed = default is inspect.Parameter.empty
             told = "the id of a second run to compare with"
             found.append(Control(name, "place", "text", told, "needed" if needed else "", others))
+        elif choices := get_args(hints[name]) if get_origin(hints[name]) is Literal else ():
+            found.append(Control(name, "way", "choice", "", default, tuple(one for one in choices if one != default)))
         elif isinstance(default, bool):
             found.append(Control(name, "way", "flag", "", "yes" if default else "no"))
         else:
@@ -149,25 +149,7 @@ def _places(name: str, text: str) -> Any:
     return found
 
 
-def _checked(way: str, name: str, text: str) -> str:
-    """A field's text, as Python writes it. Raises UsageError where a number is none, below zero, or too high."""
-    default = _default(way, name)
-    if isinstance(default, (int, float)) and not isinstance(default, bool):
-        try:
-            value = value_of(text, type(default))
-        except ValueError as error:
-            raise UsageError(f"{name}: {error}.") from None
-        if not 0 <= value <= MOST:
-            raise UsageError(
-                f"{name}: expected 0 to {MOST:,} on this page, found {value:g}. The command line takes more."
-            )
-    return _python(way, name, text)
-
-
 def _python(way: str, name: str, text: str) -> str:
     """A field's text as Python writes the value: a form says yes and no."""
-    return str(text == "yes") if isinstance(_default(way, name), bool) else text
-
-
-def _default(way: str, name: str) -> Any:
-    return inspect.signature(catalog.load("inspection", way)).parameters[name].default
+    default = inspect.signature(catalog.load("inspection", way)).parameters[name].default
+    return str(text == "yes") if isinstance(default, bool) else text

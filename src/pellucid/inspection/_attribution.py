@@ -20,6 +20,7 @@ from pellucid.displays.maps import Maps
 from pellucid.errors import UsageError
 from pellucid.images import Images
 from pellucid.inspection._layers import check_channel, layer_of
+from pellucid.inspection._options import Begin, Others
 from pellucid.inspection._rules import Rectifiers
 from pellucid.inspection._subject import Subject, by_channel, output_at
 
@@ -115,8 +116,8 @@ def traced(
     aim: Aim,
     *,
     rule: str | None = None,
-    others: str = "refuse",
-    seed: str = "one",
+    others: Others = "refuse",
+    seed: Begin = "one",
     batch: int = 128,
 ) -> Tensor:
     """The signal that comes back to the pixels, N C H W.

@@ -19,6 +19,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from pellucid.errors import UsageError
+from pellucid.inspection._options import Others
 
 #: The rules, with the ways that are called by them.
 _WAYS = {"deconvnet": "deconvnet", "guided": "guided_backprop"}
@@ -73,7 +74,7 @@ class Rectifiers(TorchFunctionMode):
     Raises UsageError, in the forward pass, for an activation that is refused.
     """
 
-    def __init__(self, rule: str, *, others: str = "refuse") -> None:
+    def __init__(self, rule: str, *, others: Others = "refuse") -> None:
         super().__init__()
         self.rule, self._others = rule, others
 

@@ -15,12 +15,13 @@ from pellucid.displays.page import Page
 from pellucid.errors import DataError, UsageError
 from pellucid.images import Images
 from pellucid.inspection._layers import layer_of
+from pellucid.inspection._options import Count
 from pellucid.inspection._subject import Subject, by_channel, forward, probabilities_of, watched
 from pellucid.inspection.top_patches import top_patches
 
 
 def blame(
-    model: Any, images: Any, *, image: int | None = None, layer: str | None = None, n: int = 5, k: int = 9
+    model: Any, images: Any, *, image: int | None = None, layer: str | None = None, n: Count = 5, k: int = 9
 ) -> Page:
     """The channels that spoke most for a wrong class against the true one, each with what excites it.
 

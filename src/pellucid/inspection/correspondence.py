@@ -18,6 +18,7 @@ from pellucid.displays.table import Table
 from pellucid.errors import UsageError
 from pellucid.images import Images
 from pellucid.inspection._layers import layer_of
+from pellucid.inspection._options import Count
 from pellucid.inspection._subject import Subject, output_at
 
 
@@ -40,7 +41,7 @@ def correspondence(
     size: int = 8,
     stride: int = 4,
     fill: float = 0.5,
-    n: int = 5,
+    n: Count = 5,
 ) -> CorrespondencePage:
     """Where hiding the same part of different images changes a layer in the same way.
 

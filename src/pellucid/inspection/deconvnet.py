@@ -6,6 +6,7 @@ from typing import Any
 
 from pellucid.displays.maps import Maps
 from pellucid.inspection._attribution import Place, Target, aimed, maps, randomised, traced
+from pellucid.inspection._options import Begin, Others
 from pellucid.inspection._subject import Subject
 
 #: Images that are shown where none are chosen.
@@ -20,8 +21,8 @@ def deconvnet(
     layer: str | None = None,
     channel: Target = None,
     place: Place = None,
-    seed: str = "activation",
-    others: str = "refuse",
+    seed: Begin = "activation",
+    others: Others = "refuse",
     twin: bool = False,
 ) -> Maps:
     """A neuron's activation taken back to the pixels: unpool with switches, rectify, filter transposed.

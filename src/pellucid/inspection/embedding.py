@@ -17,6 +17,7 @@ from pellucid.displays.table import Table
 from pellucid.errors import UsageError, unknown_name
 from pellucid.images import Images
 from pellucid.inspection._layers import IDLE, layer_of, layers
+from pellucid.inspection._options import Seed
 from pellucid.inspection._subject import Subject, output_at
 
 METHODS = ("pca", "tsne")
@@ -56,7 +57,7 @@ def embedding(
     method: str = "pca",
     n: int = 1_000,
     perplexity: float = 30.0,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> EmbeddingPage:
     """Images laid out in the plane by a layer's features: images that the network takes for alike lie together.
 

@@ -17,6 +17,7 @@ from pellucid.displays.page import Page
 from pellucid.errors import UsageError
 from pellucid.images import Images
 from pellucid.inspection._layers import LayerInfo, check_channel, layer_of
+from pellucid.inspection._options import Others
 from pellucid.inspection._strongest import Strongest, strongest
 from pellucid.inspection._subject import Subject, spread
 from pellucid.inspection.deconvnet import deconvnet
@@ -56,7 +57,7 @@ def evolution(
     snapshots: Sequence[tuple[int, Any]],
     layer: str | None = None,
     channels: Sequence[int] = (),
-    others: str = "gradient",
+    others: Others = "gradient",
 ) -> EvolutionPage:
     """The strongest picture of a channel and its deconvnet, after each epoch of the training that was kept.
 

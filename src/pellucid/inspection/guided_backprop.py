@@ -6,6 +6,7 @@ from typing import Any
 
 from pellucid.displays.maps import Maps
 from pellucid.inspection._attribution import Place, Target, aimed, maps, randomised, traced
+from pellucid.inspection._options import Others
 from pellucid.inspection._subject import Subject
 
 #: Images that are shown where none are chosen.
@@ -20,7 +21,7 @@ def guided_backprop(
     layer: str | None = None,
     channel: Target = None,
     place: Place = None,
-    others: str = "refuse",
+    others: Others = "refuse",
     twin: bool = False,
 ) -> Maps:
     """Guided backpropagation of a class's logit or of a neuron: gradient and deconvnet at once.

@@ -15,6 +15,7 @@ from pellucid.displays.image_grid import ImageGrid
 from pellucid.errors import UsageError
 from pellucid.images import Scaling
 from pellucid.inspection._layers import check_channel, layer_of
+from pellucid.inspection._options import Seed
 from pellucid.inspection._subject import Subject, by_channel, output_at
 
 #: Only their size is used.
@@ -41,7 +42,7 @@ def maximise(
     rate: float = 0.05,
     jitter: int = 2,
     smoothness: float = 10.0,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Maximised:
     """Images optimised until a channel answers to them as strongly as it can.
 

@@ -16,10 +16,11 @@ from pellucid.displays.table import Table
 from pellucid.errors import DataError
 from pellucid.evaluation.calibration import calibration
 from pellucid.images import Images
+from pellucid.inspection._options import Count
 from pellucid.inspection._subject import probabilities_of
 
 
-def mistakes(model: Any, images: Any, *, n: int = 20, other: Any = None) -> Page:
+def mistakes(model: Any, images: Any, *, n: Count = 20, other: Any = None) -> Page:
     """Wrong and right images by confidence, the hardest classes, and labels that are likely wrong.
 
     Four rows of n images: the surest wrong ones, the least sure wrong ones, the least sure right ones and the surest

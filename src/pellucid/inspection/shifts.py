@@ -19,6 +19,7 @@ from pellucid.errors import DataError, UsageError, unknown_name
 from pellucid.evaluation.calibration import calibration
 from pellucid.images import Images
 from pellucid.inspection._changes import blurred, covered, moved
+from pellucid.inspection._options import Seed
 from pellucid.inspection._subject import BATCH, probabilities_of
 
 Change = Callable[[Tensor, float, np.random.Generator], Tensor]
@@ -78,7 +79,7 @@ class ShiftsPage(Page):
         }
 
 
-def shifts(model: Any, images: Any, *, kinds: tuple[str, ...] = (), n: int = 2_000, seed: int = 0) -> ShiftsPage:
+def shifts(model: Any, images: Any, *, kinds: tuple[str, ...] = (), n: int = 2_000, seed: Seed = 0) -> ShiftsPage:
     """Accuracy and calibration on negatives, noise, blur and other changes of the images, at five strengths each.
 
         relative accuracy = mean over the five strengths / accuracy on the images as they are
@@ -151,7 +152,7 @@ def shifts(model: Any, images: Any, *, kinds: tuple[str, ...] = (), n: int = 2_0
     )
 
 
-def shifted(images: Images, name: str, level: float, *, seed: int = 0) -> Images:
+def shifted(images: Images, name: str, level: float, *, seed: Seed = 0) -> Images:
     """The images changed by the shift `name` of `SHIFTS`, as bytes."""
     generator = np.random.default_rng([seed, list(SHIFTS).index(name), round(1000 * level)])
     pixels = np.empty_like(images.pixels)

@@ -11,6 +11,7 @@ from torch import Tensor
 from pellucid.displays.maps import Maps
 from pellucid.errors import UsageError
 from pellucid.inspection._attribution import Place, Target, aimed, maps, randomised, traced
+from pellucid.inspection._options import Seed
 from pellucid.inspection._subject import Subject
 
 #: Images that are shown where none are chosen.
@@ -27,7 +28,7 @@ def smoothgrad(
     place: Place = None,
     samples: int = 25,
     noise: float = 0.15,
-    seed: int = 0,
+    seed: Seed = 0,
     twin: bool = False,
 ) -> Maps:
     """The mean gradient over copies of the image with normal noise.

@@ -158,7 +158,8 @@ class Live:
 
         Raises UsageError for a layer, channel or place that is not there.
         """
-        from pellucid.inspection._arithmetic import Neuron, arithmetic
+        from pellucid.inspection._account import Neuron
+        from pellucid.inspection._arithmetic import arithmetic
 
         responder = self._responder
         x = responder.floats(self._checked(pixels))

@@ -20,6 +20,7 @@ from pellucid.errors import DataError, SpecError, UsageError, unknown_name
 from pellucid.images import Images
 from pellucid.spec.data import DataSpec
 from pellucid.spec.network import Network
+from pellucid.verbs.options import typed
 from pellucid.verbs.predict import as_run_sees
 from pellucid.verbs.run import Run
 
@@ -41,7 +42,8 @@ def look(
     each. weights: "best" or "last", of a run. other: a second run or module, for ways that compare two. options: of
     the way; see its docstring.
 
-    Raises UsageError for an unknown way, layer, channel or option, with the valid ones.
+    Raises UsageError for an unknown way, layer, channel or option, with the valid ones, and for an option of another
+    type than the way's signature says.
 
     >>> display = look(run, "filters", layer="conv1")  # doctest: +SKIP
     >>> display.save("filters.png")  # doctest: +SKIP
@@ -52,6 +54,10 @@ def look(
     for name in options:
         if name not in known:
             raise unknown_name(f"option of {function.__name__}", name, known)
+    options = {
+        name: typed(value.tolist() if isinstance(value, np.ndarray) else value, function, name, function.__name__)
+        for name, value in options.items()
+    }
     if other is not None:
         if "other" not in known:
             raise UsageError(f"{function.__name__}: expected one network, found two. Leave out the other.")

@@ -196,14 +196,18 @@ def _parts(file: dict[str, Any], path: str) -> dict[str, dict[str, Any]]:
 _FILE_WORDS = ("network", "dataset", "recipe_name")
 
 
-def typed(value: Any, owner: type, key: str, where: str) -> Any:
-    """`value` as the type of `owner`'s field `key`. Raises UsageError saying where it was found."""
+def typed(value: Any, owner: Any, key: str, where: str) -> Any:
+    """`value` as the type of the field or parameter `key` of `owner`, a class or a function.
+
+    Raises UsageError saying where it was found; numbers are finite.
+    """
     from typing import get_type_hints
 
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+    hint = get_type_hints(owner, include_extras=True)[key]
     try:
-        return TypeAdapter(get_type_hints(owner)[key]).validate_python(value)
+        return TypeAdapter(hint, config=ConfigDict(allow_inf_nan=False)).validate_python(value)
     except ValidationError as error:
         what = error.errors()[0]["msg"]
-        raise UsageError(f"{where}, {key}: found {value!r}. {what}.") from None
+        raise UsageError(f"{where}, {key}: found {repr(value)[:60]}. {what}.") from None

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
+from waiting import until
 
 from pellucid.app import makers
 from pellucid.app.application import application
@@ -172,11 +173,8 @@ def test_an_atlas_is_made_once_at_a_time_and_failures_are_told(run: Run, monkeyp
     made = AtlasMakers()
     first = made.make(run)
     assert made.make(run) is first is made.of(run.id)
-    for _ in range(200):
-        if first.over:
-            break
-        time.sleep(0.01)
-    assert first.over and first.failure == "expected images, found none." and made.make(run) is not first
+    until(lambda: first.over)
+    assert first.failure == "expected images, found none." and made.make(run) is not first
 
 
 def test_the_share_that_is_made_never_falls() -> None:

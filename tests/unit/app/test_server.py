@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -17,6 +13,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from serving import serving
+from waiting import until
 
 from pellucid.app.library import BusyError, Library
 from pellucid.app.server import Server
@@ -80,16 +78,11 @@ def test_a_server_at_every_address_answers_under_the_one_that_was_asked(tmp_path
 def test_however_the_server_is_ended_the_training_saves_its_state_and_the_waiting_are_told(
     tmp_path: Path, how: tuple[signal.Signals, ...]
 ) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "pellucid", "serve", str(tmp_path), "--port", "0", "--no-open", "--token", "t" * 20],
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with serving(tmp_path) as app:
+        process = app.process
         assert process.stderr is not None
-        lines = [process.stderr.readline() for _ in range(3)]
-        address = lines[1].split()[1].partition("/enter")[0]
-        with httpx.Client(base_url=address, headers={"origin": address}, timeout=60) as client:
-            client.get("/enter", params={"token": "t" * 20})
+        with httpx.Client(base_url=app.address, headers={"origin": app.address}, timeout=60) as client:
+            client.get(app.door)
             for seed in (0, 1):
                 form = {"network": "mlp", "data": "digits", "epochs": "100000", "seed": str(seed)}
                 assert client.post("/train", data=form).status_code == 303
@@ -104,13 +97,6 @@ def test_however_the_server_is_ended_the_training_saves_its_state_and_the_waitin
     (run,) = tmp_path.glob("mlp-*")
     assert [event["event"] for event in RunFolder.open(tmp_path, run.name).events()][-1] == "interrupted"
     assert "--seed 1" in told and "Traceback" not in told
-
-
-def until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.1)
 
 
 def test_what_nobody_waits_for_leaves_the_line(tmp_path: Path) -> None:
@@ -164,26 +150,8 @@ def test_what_nobody_waits_for_leaves_the_line(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_the_server_with_its_stream_open(tmp_path: Path) -> None:
-    import http.client
-
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pellucid", "serve", str(tmp_path), "--port", "0", "--no-open", "--token", "t" * 20],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ},
-    )
-    assert process.stderr is not None
-    lines = [process.stderr.readline() for _ in range(3)]
-    port = int(lines[1].partition("127.0.0.1:")[2].partition("/")[0])
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)  # the port is there, the app soon
-    connection.request("GET", f"/enter?token={'t' * 20}")
-    cookie = connection.getresponse().getheader("set-cookie")
-    stream = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    stream.request("GET", "/events?list=1", headers={"cookie": str(cookie).partition(";")[0]})
-    assert stream.getresponse().status == 200
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 0
-    rest = process.stderr.read()
-    for one in (process.stderr, stream, connection):
-        one.close()
-    assert "Traceback" not in rest
+    with serving(tmp_path) as app, httpx.Client(base_url=app.address, timeout=60) as client:
+        client.get(app.door)
+        with client.stream("GET", "/events?list=1") as stream:
+            assert stream.status_code == 200
+            assert "Traceback" not in app.stop()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from waiting import until
 
 from pellucid.app import trainings as module
 from pellucid.app.application import application
@@ -17,13 +17,6 @@ from pellucid.verbs.run import Run
 
 HOME = "http://127.0.0.1:8000"
 FORM = {"network": "mlp", "data": "digits", "precision": "fp32", "threads": "1", "device": "cpu"}
-
-
-def until(holds: Callable[[], bool], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 @pytest.fixture

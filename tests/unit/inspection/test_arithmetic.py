@@ -16,7 +16,8 @@ from pellucid import catalog
 from pellucid.engines import pytorch
 from pellucid.errors import UsageError
 from pellucid.images import Scaling
-from pellucid.inspection._arithmetic import MOST, Neuron, Step, arithmetic
+from pellucid.inspection._account import MOST, Neuron, Step
+from pellucid.inspection._arithmetic import arithmetic
 from pellucid.inspection._layers import layers
 from pellucid.inspection._subject import Subject, by_channel, watched
 from pellucid.verbs.networks import network

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from safetensors.torch import save_file
 
 from pellucid import catalog
 from pellucid.cli import run as command
+from pellucid.displays.display import plain
 from pellucid.errors import SpecError, UsageError
 from pellucid.verbs.look import _one_a_class, foreign, layer_table, look, read_options, way_table
 from pellucid.verbs.run import Run
@@ -82,6 +84,30 @@ def test_options_are_those_of_the_way(run: Run) -> None:
     assert read_options("gradient", {"channel": [3], "place": "(1, 2)", "twin": "True"}) == {
         "channel": 3, "place": (1, 2), "twin": True,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("way", "options", "told"),
+    [
+        ("maximise", {"steps": "ten"}, "maximise, steps: found 'ten'"),
+        ("maximise", {"rate": float("nan")}, "rate: found nan. Input should be a finite number"),
+        ("gradient", {"place": "x"}, "place: found 'x'"),
+        ("deconvnet", {"others": "both"}, "'refuse' or 'gradient'"),
+        ("smoothgrad", {"seed": -1}, "greater than or equal to 0"),
+        ("blame", {"n": 0}, "greater than or equal to 1"),
+        ("top_patches", {"channels": "3"}, "not allowed as a Sequence"),
+    ],
+)
+def test_an_option_of_another_type_than_the_signature_says_is_refused(
+    run: Run, way: str, options: dict[str, object], told: str
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(told)):
+        look(run, way, **options)
+
+
+def test_channels_may_be_an_array(run: Run) -> None:
+    chosen, same = look(run, "top_patches", channels=np.array([2, 0])), look(run, "top_patches", channels=(2, 0))
+    assert plain(chosen.to_dict()) == plain(same.to_dict())
 
 
 def test_a_module_needs_images_and_takes_any_way(stranger: Path, run: Run) -> None:

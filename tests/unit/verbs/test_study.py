@@ -9,12 +9,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import until
 
 from pellucid.cli import run as command
 from pellucid.errors import StorageError, UsageError
@@ -100,13 +100,6 @@ def test_the_processes_of_a_study_that_is_killed_alone_save_their_runs_and_end(t
     until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
     for path in tmp_path.glob("mlp-*"):
         assert [event["event"] for event in RunFolder.open(tmp_path, path.name).events()][-1] == "interrupted"
-
-
-def until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.1)
 
 
 def test_arms_are_compared_and_what_stands_is_said(root: Path) -> None:
