@@ -68,7 +68,7 @@ class Pair:
 
 
 def summary(values: Sequence[float]) -> Summary:
-    """Mean, spread, and the bias-corrected and accelerated bootstrap interval (Efron 1987), t's below five values.
+    """Mean, spread and `interval`.
 
     Raises UsageError for no values.
     """
@@ -81,16 +81,29 @@ def summary(values: Sequence[float]) -> Summary:
 
 
 def interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    """95 % of the mean; NaN for one value, the value itself where all are equal."""
+    """95 % of the mean; NaN for one value, the value itself where all are equal.
+
+    Bias-corrected and accelerated bootstrap (Efron 1987) whose level is widened to
+
+        1 - 2 Phi(-sqrt(n / (n - 1)) t(0.975, n - 1))
+
+    since resampled means spread too little, by sqrt((n - 1) / n), and as the normal distribution where Student's is
+    due (Hesterberg 2015): without it, five values cover their mean in 85 % where 95 are said. Student's own below
+    five values. Sources: efron1987, hesterberg2015 (docs/bibliography.bib).
+    """
     if len(values) < 2:
         return float("nan"), float("nan")
     if np.ptp(values) == 0:
         return float(values[0]), float(values[0])
-    if len(values) < 5:  # too few for resampling: it would see almost no spread
-        half = float(stats.t.ppf(0.975, len(values) - 1)) * float(stats.sem(values))
+    n = len(values)
+    t = float(stats.t.ppf(0.975, n - 1))
+    if n < 5:  # too few for resampling: it would see almost no spread
+        half = t * float(stats.sem(values))
         return float(values.mean()) - half, float(values.mean()) + half
-    found = stats.bootstrap((values,), np.mean, method="BCa", rng=np.random.default_rng(0)).confidence_interval
-    return float(found.low), float(found.high)
+    level = 1 - 2 * float(stats.norm.sf(sqrt(n / (n - 1)) * t))
+    generator = np.random.default_rng(0)
+    drawn = stats.bootstrap((values,), np.mean, method="BCa", confidence_level=level, rng=generator)
+    return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
 
 
 def permutation_p(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:

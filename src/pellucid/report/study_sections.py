@@ -43,8 +43,8 @@ def verdicts(study: Studied) -> Section:
 def table(study: Studied) -> Section:
     """n, mean, spread and interval of each configuration."""
     words = (
-        "The interval is of the mean over seeds: BCa bootstrap from five values on, Student's t below. Validation "
-        "chooses; the test images are looked at once, here.",
+        "The interval is of the mean over seeds: from five values on the BCa bootstrap, widened for few seeds, below "
+        "Student's t. Validation chooses; the test images are looked at once, here.",
     )
     return Section("table", "Each configuration", words, [study.table()])
 
