@@ -16,7 +16,8 @@ from pellucid.verbs.figures import OF_A_RUN, OF_ALL, drawn
 from pellucid.verbs.reproduce import reported_study, reproduce
 from pellucid.verbs.reproduction import on_other_images
 from pellucid.verbs.run import Run
-from pellucid.verbs.study import specs_of, study
+from pellucid.verbs.study import study
+from pellucid.verbs.study_specs import specs_of
 
 NAMES = catalog.names("studies")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,7 +28,9 @@ def study(
     network: Annotated[str | None, typer.Argument(help="A network, or a TOML file of one.")] = None,
     data: Annotated[str | None, typer.Argument(help="A data set or a folder of images.")] = None,
     *,
-    config: Annotated[Path | None, typer.Option(help="TOML file of a study, in place of the rest.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file of a study, in place of all but its name and seeds.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="What it is called [NETWORK-DATA and its factors].")] = None,
     vary: Annotated[
         list[str] | None, typer.Option("--vary", "--compare", help="NAME=VALUE,VALUE... to compare; may be repeated.")
@@ -36,7 +39,7 @@ def study(
         list[str] | None,
         typer.Option(help="NAME=VALUES or log:LOW:HIGH:COUNT, tried in every arm; validation chooses."),
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Seeds of each configuration.")] = 5,
+    seeds: Annotated[int | None, typer.Option(help="Seeds of each configuration [5].", min=1)] = None,
     workers: Workers = None,
     executor: Where = "local",
     address: Address = None,
@@ -60,25 +63,36 @@ def study(
     from pellucid.storage.tensorboard import check_installed
     from pellucid.verbs import study as verb
     from pellucid.verbs.hparams import study_events
+    from pellucid.verbs.study_size import estimate
 
     if tensorboard:
         check_installed()
+    first = options.pop("seed", None) or 0
+    base = {key: value for key, value in options.items() if value is not None}
     if config is not None:
+        given = {"NETWORK": network, "--vary": vary, "--tune": tune}
+        also = [*(word for word, value in given.items() if value), *(f"--{key.replace('_', '-')}" for key in base)]
+        if also:
+            raise UsageError(
+                f"study: expected --config alone, or with --name and --seeds, found {', '.join(also)} too. Write it "
+                "into the file."
+            )
         asked = verb.study_from_file(config)
+        asked = replace(asked, name=name or asked.name)
+        if seeds is not None:
+            asked = replace(asked, seeds=tuple(range(first, first + seeds)))
     else:
         if network is None or data is None or not (vary or tune):
             raise UsageError("study: expected NETWORK DATA --vary NAME=VALUES, or --config FILE, found neither.")
-        first = options.pop("seed", None) or 0
-        base = {key: value for key, value in options.items() if value is not None}
         words = [text.partition("=")[0] for text in [*(vary or []), *(tune or [])]]
         asked = verb.made_study(
             name or verb.name_of(network, data, *words),
             {"network": network, "data": data, **base},
             compare=vary or [],
             tune=tune or [],
-            seeds=range(first, first + seeds),
+            seeds=range(first, first + (5 if seeds is None else seeds)),
         )
-    size = verb.estimate(asked, workers=workers, runs=runs)
+    size = estimate(asked, workers=workers, runs=runs)
     told = _size(asked.name, size)
     if until_clear:
         most = len(asked.configs()) * LOOKS[-1]
@@ -132,7 +146,7 @@ def reproduce(
     from pellucid.cli.study_watcher import watched
     from pellucid.cli.terminal import emit, emit_json, say
     from pellucid.verbs import reproduce as verb
-    from pellucid.verbs.study import estimate
+    from pellucid.verbs.study_size import estimate
 
     if name is None:
         entries = {one.replace("_", "-"): catalog.summary("studies", one) for one in catalog.names("studies")}

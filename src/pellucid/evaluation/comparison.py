@@ -153,7 +153,7 @@ def dealing_p(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     """
     n = len(first)
     if min(first) > max(second) or min(second) > max(first):
-        return 2.0 / comb(2 * n, n)
+        return 2 / comb(2 * n, n)  # of whole numbers: the divisor may be too large for a float
 
     def drawn(ways: int, seed: int) -> float:
         options: dict[str, Any] = {"vectorized": True, "n_resamples": ways, "batch": EXACT}
@@ -172,7 +172,7 @@ def dealing_p(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
 
 def reachable_p(n: int) -> float:
     """The smallest p-value that n seeds can give."""
-    return min(1.0, 2 * min(2.0 ** (1 - n), 2.0 / comb(2 * n, n))) if n else 1.0
+    return min(1.0, 2 * min(2.0 ** (1 - n), 2 / comb(2 * n, n))) if n else 1.0
 
 
 def _difference(x: NDArray[np.float64], y: NDArray[np.float64], axis: int) -> Any:

@@ -17,6 +17,7 @@ from pellucid.verbs.run import Run
 from pellucid.verbs.run_command import command
 from pellucid.verbs.runs import flatten
 from pellucid.verbs.studied import Studied
+from pellucid.verbs.study_row import is_begun
 
 #: Sentences about pairs that are told in words; a study of seven arms has 21 pairs.
 SENTENCES = 22
@@ -90,9 +91,12 @@ def curves(study: Studied) -> Section:
 
 
 def evidence(study: Studied) -> Section | None:
-    """The images behind the largest differences; None where there are none, or the images are gone."""
+    """The images behind the largest differences; None where there are none. Raises DataError where they are gone."""
     words = ("Below each image its class, and in how many seeds the one and the other get it right.",)
     displays = study_page.all_evidence(study)
+    told = [pair for pair in study.pairs if pair.verdict in ("better", "worse")]
+    if told and not displays:
+        study_page.evidence(study, told[0].first, told[0].second)  # raises what kept them from being shown
     return Section("evidence", "The images behind a difference", words, displays) if displays else None
 
 
@@ -132,7 +136,7 @@ def again(study: Studied) -> Section:
     begun = []
     for row in study.rows:
         with suppress(StorageError):  # damaged: the table of trials says why
-            if RunFolder.exists(study.root, row.run):
+            if is_begun(study.root, row.run):
                 begun.append((row.trial, Run(RunFolder.open(study.root, row.run))))
     if begun:
         commands = [(trial.label, trial.seed, command(run)) for trial, run in begun]

@@ -8,6 +8,7 @@ from typing import Any
 
 from pellucid.errors import UsageError, unknown_name
 from pellucid.spec.space import Dimension
+from pellucid.spec.study import check_seeds
 
 METHODS = ("random", "halving", "optuna")
 
@@ -48,8 +49,9 @@ class Search:
         for what, least in (("trials", 1), ("eta", 2), ("least_epochs", 1), ("at_once", 1)):
             if getattr(self, what) < least:
                 raise UsageError(f"{what}: expected a whole number of {least} or more, found {getattr(self, what)}.")
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise UsageError(f"search {self.name}: expected different seeds, found {list(self.seeds)}.")
+        if "seed" in (*names, *self.base):
+            raise UsageError(f"search {self.name}: expected seeds as its own (--seeds), found the option seed.")
+        check_seeds(f"search {self.name}", self.seeds)
 
     def rungs(self, epochs: int) -> list[tuple[int, int]]:
         """Successive halving (jamieson2016): points and epochs of each rung, the last with all epochs.

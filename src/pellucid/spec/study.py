@@ -20,6 +20,9 @@ ROLES = ("compare", "tune")
 #: Trials beyond which a study is not begun without a word.
 MANY = 1_000
 
+#: Levels of a factor that an error names.
+_SHOWN = 8
+
 Config = dict[str, Any]
 
 #: What a study can compare: numbers of each run's result, and how far the validation accuracy once fell.
@@ -47,7 +50,8 @@ class Factor:
         if self.name == "seed":
             raise UsageError("factor seed: expected another option. Seeds are the study's own: --seeds or seeds = N.")
         if len({_word(level) for level in self.levels}) < len(self.levels):
-            raise UsageError(f"factor {self.name}: expected different levels, found one twice: {list(self.levels)}.")
+            shown = ", ".join(map(str, self.levels[:_SHOWN])) + (", ..." if self.levels[_SHOWN:] else "")
+            raise UsageError(f"factor {self.name}: expected different levels, found one twice: {shown}.")
 
 
 @dataclass(frozen=True)
@@ -143,8 +147,7 @@ class Study:
         for words, count in Counter(label(one) for one in self.listed).items():
             if count > 1:
                 raise UsageError(f"study {self.name}: expected different configurations, found {words} twice.")
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise UsageError(f"study {self.name}: expected different seeds, found {list(self.seeds)}.")
+        check_seeds(f"study {self.name}", self.seeds)
 
     @property
     def size(self) -> int:
@@ -189,6 +192,13 @@ class Study:
         }
 
 
+def check_seeds(where: str, seeds: Sequence[Any]) -> None:
+    """Raises UsageError for what are not different whole numbers from 0 on."""
+    whole = all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds)
+    if not seeds or not whole or len(set(seeds)) < len(seeds):
+        raise UsageError(f"{where}: expected different seeds, whole numbers from 0 on, found {list(seeds)[:_SHOWN]}.")
+
+
 def label(config: Config) -> str:
     """``lr=0.001 optimizer=adam``; "all" for no factor."""
     return " ".join(f"{name}={_word(value)}" for name, value in config.items()) or "all"
@@ -207,12 +217,16 @@ def _plain(value: Any) -> str:
 def factor_from_text(text: str, *, role: str = "compare") -> Factor:
     """``lr=0.001,0.01``, ``lr=log:1e-4:1e-1:4`` or ``dropout=linear:0:0.5:3`` as a factor.
 
+    Levels of a range are whole numbers where its ends are written so and all of them are.
+
     Raises UsageError for anything else.
 
     >>> factor_from_text("lr=log:0.001:0.1:3").levels
     (0.001, 0.01, 0.1)
     >>> factor_from_text("optimizer=adam,sgd").levels
     ('adam', 'sgd')
+    >>> factor_from_text("hidden_size=linear:16:64:3").levels
+    (16, 40, 64)
     """
     name, equals, words = text.partition("=")
     name = name.strip().replace("-", "_")
@@ -231,7 +245,11 @@ def factor_from_text(text: str, *, role: str = "compare") -> Factor:
             )
         shares = [k / (count - 1) for k in range(count)]
         levels = [exp(log(low) + s * log(high / low)) if kind == "log" else low + s * (high - low) for s in shares]
-        return Factor(name, tuple(float(f"{level:.6g}") for level in levels), role)
+        numbers = [float(f"{level:.6g}") for level in levels]
+        whole = (
+            rest[0].strip().isdecimal() and rest[1].strip().isdecimal() and all(one.is_integer() for one in numbers)
+        )
+        return Factor(name, tuple(int(one) if whole else one for one in numbers), role)
     return Factor(name, tuple(value_from_text(word) for word in words.split(",")), role)
 
 

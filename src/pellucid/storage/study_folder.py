@@ -1,6 +1,7 @@
 """What is kept of a study beside its runs: what it is, and the table of its trials.
 
 studies/NAME/study.json    what was asked for
+studies/NAME/runs.json     which run each trial is, why some have no result, and after how many seeds it was looked at
 studies/NAME/trials.json   one entry a trial, in the order of the study: a function of the runs alone
 studies/NAME/*             pages and tables for people
 """
@@ -9,16 +10,52 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pellucid.errors import UsageError
+from pellucid.spec.study import Study, Trial
 from pellucid.storage import atomic, sealed
 from pellucid.storage.run_folder import locked
 
 _NAME = re.compile(r"[a-z0-9_][a-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """runs: ids by (label, seed) of trial. errors: reasons of runs that could not note their own, by id.
+
+    looks: numbers of seeds after which all trials were done, and the verdicts there to be read.
+    """
+
+    runs: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+    looks: tuple[int, ...] = ()
+
+    def with_runs(self, runs: Mapping[tuple[str, int], str]) -> Progress:
+        """With further trials."""
+        return replace(self, runs={**self.runs, **runs})
+
+    def looked(self, seeds: int) -> Progress:
+        """With one more look."""
+        return replace(self, looks=tuple(sorted({*self.looks, seeds})))
+
+    def of(self, study: Study) -> list[tuple[Trial, str]]:
+        """Every trial of the study with its run, "" where it has none yet."""
+        return [(trial, self.runs.get((trial.label, trial.seed), "")) for trial in study.trials()]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Progress:
+        runs = {(str(name), int(seed)): str(run) for name, seed, run in data["runs"]}
+        return cls(runs, dict(data["errors"]), tuple(data["looks"]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        runs = [[name, seed, run] for (name, seed), run in self.runs.items()]
+        return {"runs": runs, "errors": dict(self.errors), "looks": list(self.looks)}
 
 
 class StudyFolder:
@@ -54,6 +91,15 @@ class StudyFolder:
     def save(self, study: dict[str, Any]) -> None:
         """Keeps what is asked for."""
         sealed.write_json(self.path / f"{self.kind}.json", study)
+
+    def progress(self) -> Progress:
+        """What was noted of its runs; nothing of a new one."""
+        path = self.path / "runs.json"
+        return Progress.from_dict(sealed.read_json(path)) if path.exists() else Progress()
+
+    def save_progress(self, progress: Progress) -> None:
+        """Keeps which run each trial is, and what became of it."""
+        sealed.write_json(self.path / "runs.json", progress.to_dict())
 
     def save_file(self, name: str, data: bytes) -> Path:
         """Writes a table, page or picture, such as "figures/a.png"; its path."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,15 @@ _FILE = "events.out.tfevents.0000000000.pellucid"
 
 @dataclass(frozen=True)
 class Session:
-    """A trial for the HParams tab. values: its configuration; group: trials of one group differ in the seed alone."""
+    """A trial for the HParams tab. values: its configuration; group: trials of one group differ in the seed alone.
+
+    test: whether results and curves of the test images are shown.
+    """
 
     folder: RunFolder
     values: Mapping[str, Any]
     group: str = ""
+    test: bool = True
 
 
 def check_installed() -> None:
@@ -51,12 +55,11 @@ def write_events(folder: RunFolder) -> Path:
     return _session(folder.path / "tensorboard", Session(folder, _hyperparameters(folder)))
 
 
-def write_hparams(path: Path, sessions: Sequence[Session], *, test: bool = True) -> Path:
+def write_hparams(path: Path, sessions: Sequence[Session]) -> Path:
     """Writes event files of all sessions anew, one folder each below `path`, where TensorBoard is to look.
 
     Beside them stands what was varied, with its values, and which results the HParams tab shows: ``result/<name>``,
-    of the best epoch, as in result.json. test: whether results and curves of the test images are among them. Raises
-    UsageError where the extra is not installed.
+    of the best epoch, as in result.json. Raises UsageError where the extra is not installed.
     """
     check_installed()
     from tensorboard.plugins.hparams import api_pb2
@@ -74,26 +77,29 @@ def write_hparams(path: Path, sessions: Sequence[Session], *, test: bool = True)
         if len(set(values)) <= LISTED:
             info.domain_discrete.extend(list(dict.fromkeys(values)))
         infos.append(info)
-    shown = [api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag), display_name=tag) for tag in _results({}, test)]
+    shown = [
+        api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag), display_name=tag)
+        for tag in _results({}, any(one.test for one in sessions))
+    ]
     events = _Events()
     events.experiment(api_pb2.Experiment(hparam_infos=infos, metric_infos=shown))
     events.save(path)
     for one in sessions:
         named = {name: str(_plain(value)) if name in mixed else value for name, value in one.values.items()}
-        _session(path / one.folder.id, Session(one.folder, named, one.group), test=test)
+        _session(path / one.folder.id, replace(one, values=named))
     return path
 
 
-def _session(path: Path, one: Session, *, test: bool = True) -> Path:
+def _session(path: Path, one: Session) -> Path:
     """A run's hyperparameters, its curves and its results."""
     events = _Events()
     events.begin({name: _plain(value) for name, value in one.values.items()}, one.group)
     for record in one.folder.metrics():
         curves = {_tag(key): value for key, value in record.items() if key not in ("epoch", "step")}
-        events.scalars(int(record["epoch"]), {key: curves[key] for key in curves if test or "test" not in key})
+        events.scalars(int(record["epoch"]), {key: curves[key] for key in curves if one.test or "test" not in key})
     found = one.folder.result()
     if found is not None:
-        events.scalars(int(found["best_epoch"] or 0), _results(found, test))
+        events.scalars(int(found["best_epoch"] or 0), _results(found, one.test))
     events.end(found["status"] if found else None)
     events.save(path)
     return path

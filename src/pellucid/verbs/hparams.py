@@ -9,14 +9,18 @@ from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.tensorboard import Session, write_hparams
 from pellucid.verbs.searched import Searched
 from pellucid.verbs.studied import Studied
+from pellucid.verbs.study_row import is_begun
 
 
 def study_events(found: Studied) -> Path:
-    """Writes a study's trials below its folder; the folder to point TensorBoard at. Seeds are one session group."""
+    """Writes a study's trials below its folder; the folder to point TensorBoard at. Seeds are one session group.
+
+    Where values are tuned, nothing of the test images but of those that validation chose.
+    """
     sessions = [
-        Session(RunFolder.open(found.root, row.run), dict(row.trial.config), row.trial.label)
+        Session(RunFolder.open(found.root, row.run), dict(row.trial.config), row.trial.label, test=found.is_told(row))
         for row in found.rows
-        if RunFolder.exists(found.root, row.run)
+        if is_begun(found.root, row.run)
     ]
     return write_hparams(found.root / "studies" / found.study.name / "tensorboard", sessions)
 
@@ -24,9 +28,9 @@ def study_events(found: Studied) -> Path:
 def search_events(found: Searched) -> Path:
     """Writes a search's points, each as it was last trained; nothing of the test images."""
     sessions = [
-        Session(RunFolder.open(found.root, run), one.config, label(one.config))
+        Session(RunFolder.open(found.root, run), one.config, label(one.config), test=False)
         for one in found.ranking
         for run in dict.fromkeys(one.runs)
         if RunFolder.exists(found.root, run)
     ]
-    return write_hparams(found.root / "searches" / found.asked.name / "tensorboard", sessions, test=False)
+    return write_hparams(found.root / "searches" / found.asked.name / "tensorboard", sessions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -94,20 +94,20 @@ def request(
     )
 
 
-def resolve(asked: Request) -> tuple[Network, DataSpec, Splits]:
+def resolve(asked: Request, *, read: Callable[[DataSpec], Splits] = load) -> tuple[Network, DataSpec, Splits]:
     """Reads the images and builds the network for their shape.
 
-    A set that comes in several sizes (digits) is read at the first one that the network can take.
-    Raises SpecError where no size fits.
+    A set that comes in several sizes (digits) is read at the first one that the network can take. read: where many
+    are resolved, one that remembers. Raises SpecError where no size fits.
     """
     spec = asked.data
-    splits = load(spec)
+    splits = read(spec)
     try:
         return _network(asked, splits), spec, splits
     except SpecError as too_small:
         for size in () if spec.size else open_dataset(spec).sizes:
             larger = replace(spec, size=size)
-            splits = load(larger)
+            splits = read(larger)
             try:
                 return _network(asked, splits), larger, splits
             except SpecError:

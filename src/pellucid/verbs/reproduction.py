@@ -111,16 +111,20 @@ def _accuracy(run: Run, asked: OtherImages) -> float:
 
 
 def provenance(found: Studied) -> dict[str, Any]:
-    """When, on which machine and with what the first finished run was trained, and the commit where the code is a
-    clone.
+    """When, on which machine and with what the first finished run was trained, and the commit of the code that made
+    the page, where that is a clone.
     """
-    commit = ""
+    here, commit = Path(__file__), ""
     with suppress(OSError):
-        told = subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        commit = told.stdout.strip()
+
+        def git(*words: str) -> str:
+            told = subprocess.run(
+                ["git", "-C", str(here.parent), *words], capture_output=True, text=True, check=False
+            )
+            return told.stdout.strip()
+
+        if git("ls-files", here.name):  # not where it is installed inside another project's clone
+            commit = git("rev-parse", "--short", "HEAD")
     kept = next((RunFolder.open(found.root, row.run).manifest for row in found.rows if row.result), {})
     return {"created": kept.get("created"), "environment": kept.get("environment"), "commit": commit or None}
 
@@ -128,4 +132,4 @@ def provenance(found: Studied) -> dict[str, Any]:
 def _told(where: Mapping[str, Any]) -> str:
     machine = where["environment"] or {}
     words = [str(where["created"])[:10], str(machine.get("cpu")), f"torch {machine.get('torch')}"]
-    return ", ".join([*words, *([f"commit {where['commit']}"] if where["commit"] else [])])
+    return ", ".join([*words, *([f"page made at commit {where['commit']}"] if where["commit"] else [])])

@@ -21,7 +21,7 @@ from pellucid.training.many import Executor, Outcome, opened, run_all
 from pellucid.training.proposals import PROPOSALS, Point, optuna_version
 from pellucid.training.run import goes_on
 from pellucid.verbs.searched import Searched, Tried
-from pellucid.verbs.study import spec_of
+from pellucid.verbs.study_specs import spec_of
 from pellucid.verbs.train import probe_folder
 
 

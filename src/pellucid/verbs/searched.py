@@ -21,7 +21,7 @@ from pellucid.spec.search import Search
 from pellucid.spec.study import Config, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.training.proposals import Point, rank
-from pellucid.verbs.studied import outcome
+from pellucid.verbs.study_row import outcome
 
 #: Points whose curves are drawn for successive halving.
 FURTHEST = 7

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from pellucid.displays.display import plain
 from pellucid.displays.numbers import measured, percent
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
-from pellucid.errors import StorageError
 from pellucid.evaluation.comparison import (
     ALPHA,
     LOOKS,
@@ -28,52 +27,33 @@ from pellucid.evaluation.comparison import (
     summary,
 )
 from pellucid.spec.recipe import higher_is_better
-from pellucid.spec.run import RunSpec
 from pellucid.spec.study import Claim, Config, Factor, Study, Trial, label
 from pellucid.storage.run_folder import RunFolder
+from pellucid.verbs.study_row import Row
 
 #: Pairs without a verdict that are named one by one.
 FEW = 3
 
 
-@dataclass(frozen=True)
-class Row:
-    """One trial and what became of it. result: as the run folder keeps it; None where it failed, with the reason."""
-
-    trial: Trial
-    run: str
-    result: dict[str, Any] | None
-    reason: str
-
-    def value(self, metric: str) -> float | None:
-        """A number of the result; None where there is none."""
-        found = (self.result or {}).get(metric)
-        return None if found is None else float(found)
-
-    def to_dict(self) -> dict[str, Any]:
-        """What is a function of the spec alone: no times."""
-        names = [f"{split}_{what}" for split in ("train", "validation", "test") for what in ("accuracy", "loss")]
-        return {
-            "configuration": dict(self.trial.config),
-            "seed": self.trial.seed,
-            "run": self.run,
-            "status": (self.result or {}).get("status", "failed"),
-            "reason": self.reason,
-            "epochs": (self.result or {}).get("epochs"),
-            **{name: self.value(name) for name in names},
-        }
-
-
 class Studied:
-    """A study with what its runs have given so far."""
+    """A study with what its runs have given so far.
+
+    runs: the run of each trial. errors: reasons of runs that could not note their own, by id. looks: numbers of seeds
+    after which the verdicts were there to be read.
+    """
 
     def __init__(
-        self, study: Study, root: Path, specs: Sequence[tuple[Trial, RunSpec]], errors: Mapping[str, str]
+        self,
+        study: Study,
+        root: Path,
+        runs: Sequence[tuple[Trial, str]],
+        errors: Mapping[str, str],
+        looks: Sequence[int] = (),
     ) -> None:
-        self.study, self.root = study, root
+        self.study, self.root, self.looks = study, root, looks
+        self.rows = [Row.read(root, trial, run, errors) for trial, run in runs]
         #: Whether trainings end at a threshold.
-        self.stops = any(spec.recipe.stop_at is not None for _, spec in specs)
-        self.rows = [_row(trial, spec, root, errors) for trial, spec in specs]
+        self.stops = any(row.stops for row in self.rows)
         self._answers: dict[str, tuple[NDArray[np.bool_], NDArray[np.int64]] | None] = {}
 
     @cached_property
@@ -114,7 +94,23 @@ class Studied:
         metric = metric or self.study.metric
         if metric == "largest_fall":
             return [self._largest_fall(one) if one.result else None for one in self.of(config)]
+        if metric in ("epochs", "seconds"):
+            return [self._waited(one, metric) for one in self.of(config)]
         return [one.value(metric) for one in self.of(config)]
+
+    def _waited(self, row: Row, metric: str) -> float | None:
+        """Epochs or seconds of a run; of one that gave up before its threshold the `horizon`: not less."""
+        missed = row.stops and row.result is not None and not row.reached
+        return self.horizon(metric) if missed else row.value(metric)
+
+    def horizon(self, metric: str) -> float:
+        """The most "epochs" that a run of the study could have had, or the most "seconds" that one took.
+
+        A run that was over before its threshold had not reached it by then, however early it gave up.
+        """
+        taken = [value for value in (row.value(metric) for row in self.rows) if value is not None]
+        asked = [float(row.recipe["epochs"]) for row in self.rows if metric == "epochs" and row.recipe]
+        return max([0.0, *taken, *asked])
 
     def _largest_fall(self, row: Row) -> float | None:
         records = RunFolder.open(self.root, row.run).metrics()
@@ -238,19 +234,27 @@ class Studied:
                 "configurations, since every pair counts in the correction"
             )
         found += self.on_edge
+        earlier = [look for look in self.looks if look < len(self.study.seeds)]
+        if earlier and self.pairs and not self.study.until_clear:
+            seen, each = " and ".join(map(str, earlier)), 100 * ALPHA
+            found.append(
+                f"seeds were added after a look at {seen}: {len(earlier) + 1} looks, each with {each:.0f} % of false "
+                f"claims, make up to {each * (len(earlier) + 1):.0f} %; --until-clear keeps them to {each:.0f} %"
+            )
         return found
 
     def _never_there(self) -> list[str]:
-        """Arms of which some runs gave up before the threshold: epochs and seconds are those after which they did."""
+        """Arms of which some runs gave up before the threshold: they count with the `horizon`."""
         if not (self.stops and self.study.metric in ("epochs", "seconds")):
             return []
-        found = []
+        found, metric = [], self.study.metric
         for arm, config in self.chosen.items():
-            results = [row.result for row in self.of(config) if row.result]
-            missed = sum("reached" not in str(one.get("reason", "")) for one in results)
+            rows = [row for row in self.of(config) if row.result and row.stops]
+            missed = sum(not row.reached for row in rows)
             if missed:
-                words = f"{missed} of {len(results)} runs of {arm} gave up before the threshold"
-                found.append(f"{words}: they would have taken more {self.study.metric} than they count with")
+                words = f"{missed} of {len(rows)} runs of {arm} gave up before the threshold"
+                most = f"{self.horizon(metric):.4g} {metric}, the most of any run"
+                found.append(f"{words}: they count with {most}, and would have taken more")
         return found
 
     def claims(self) -> list[tuple[str, str]]:
@@ -296,9 +300,7 @@ class Studied:
             reported = self.study.reported.get(arm)
             rows.append(
                 (
-                    arm
-                    if not self.study.tuned
-                    else f"{arm} ({label({k: v for k, v in config.items() if k not in arm})})",
+                    self._with_tuned(arm, config),
                     one.n if one else 0,
                     told(one.mean if one else None),
                     told(one.sd if one else None),
@@ -312,6 +314,11 @@ class Studied:
         columns = ("configuration", "n", "mean", "sd", "low", "high", "validation", "seconds")
         extra = ("reported",) if self.study.reported else ()
         return Table((*columns, *extra), rows, title=f"{self.study.metric.replace('_', ' ')}, 95 % intervals")
+
+    def _with_tuned(self, arm: str, config: Config) -> str:
+        """An arm's name, with the values that validation chose."""
+        chosen = {factor.name: config[factor.name] for factor in self.study.tuned}
+        return f"{arm} ({label(chosen)})" if chosen else arm
 
     def trial_table(self) -> Table:
         """One row a trial."""
@@ -363,24 +370,6 @@ class Studied:
             }
         )
         return found
-
-
-def _row(trial: Trial, spec: RunSpec, root: Path, errors: Mapping[str, str]) -> Row:
-    return Row(trial, spec.id, *outcome(root, spec.id, errors))
-
-
-def outcome(root: Path, run_id: str, errors: Mapping[str, str]) -> tuple[dict[str, Any] | None, str]:
-    """The result of a run that finished, else None, with the reason why it ended or has none.
-
-    errors: of runs that failed before they could note it themselves, by id.
-    """
-    try:
-        result = RunFolder.open(root, run_id).result() if RunFolder.exists(root, run_id) else None
-    except StorageError as error:
-        return None, str(error)
-    if result is None or result.get("status") != "finished":
-        return None, str(result["reason"]) if result else errors.get(run_id, "not trained yet")
-    return result, str(result.get("reason", ""))
 
 
 def _seconds(values: Sequence[float]) -> float | int | None:

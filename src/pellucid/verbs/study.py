@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -11,25 +10,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pellucid import catalog
 from pellucid.datasets._load import load
-from pellucid.errors import UsageError, unknown_name
+from pellucid.errors import DataError, UsageError, unknown_name
 from pellucid.evaluation.comparison import LOOKS
+from pellucid.spec.data import DataSpec
 from pellucid.spec.run import RunSpec
-from pellucid.spec.study import MANY, Config, Factor, Study, Trial, differences, factor_from_text, label
+from pellucid.spec.study import Config, Factor, Study, Trial, differences, factor_from_text
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.runs_root import runs_root
-from pellucid.storage.study_folder import StudyFolder
-from pellucid.training.many import Executor, Outcome, cores, opened, run_all
-from pellucid.verbs.estimate import epoch_seconds
-from pellucid.verbs.options import PARTS, option_fields, request, resolve, typed
+from pellucid.storage.study_folder import Progress, StudyFolder
+from pellucid.training.many import Executor, Outcome, opened, run_all
 from pellucid.verbs.studied import Studied
-from pellucid.verbs.train import EXACT, probe_folder
-
-#: Options that change how well a training goes, not how long.
-RATES = ("lr", "epochs", "momentum", "weight_decay", "l2", "schedule", "label_smoothing", "seed")
+from pellucid.verbs.study_specs import specs_of
+from pellucid.verbs.train import probe_folder
 
 
 def study(
@@ -50,12 +44,19 @@ def study(
     same bits whatever runs beside it. workers: processes, by default one a core. update: go on although the study is
     another than the one begun under this name. until_clear: adds seeds until two arms differ, looking after 6, 8, 11,
     15, 20, 28 and 40 seeds, each look with its share of alpha. executor: local, or ray for a cluster at address.
-    begun: called with the trials, and again where seeds are added. told: called after each trial.
+    begun: called with the trials, and again where seeds are added. told: called after each trial. Where it is
+    stopped, what there is so far is written too.
 
-    Raises UsageError for factors and values that do not exist, before anything is trained; StorageError where another
-    process is at this study.
+    Raises UsageError for factors and values that do not exist, before anything is trained, and where the study, a
+    network's file or a default is another than it began with; DataError where its images are; StorageError where
+    another process is at this study, or there is no space.
     """
     if until_clear:
+        arms = {asked.arm(config) for config in asked.configs()}
+        if len(arms) < 2:
+            raise UsageError(
+                f"study {asked.name}: expected two arms or more to add seeds until they differ, found one."
+            )
         asked = replace(asked, until_clear=True)
         if len(asked.seeds) not in LOOKS:
             asked = _next_look(asked) or asked
@@ -72,23 +73,64 @@ def study(
             )
     specs = specs_of(asked)
     with folder.lock(), closing(opened(executor, workers=workers, address=address)) as crew:
-        folder.save(plain)
-        if begun is not None:
-            begun(specs)
-        found = _trained(asked, specs, root, told, crew)
-        while until_clear and not any(pair.verdict in ("better", "worse") for pair in found.pairs):
-            more = _next_look(asked)
-            if more is None:
-                break
-            asked, specs = more, specs_of(more)
-            folder.save(asked.to_dict())
-            if begun is not None:
-                begun(specs)
-            found = _trained(asked, specs, root, told, crew)
-        folder.save_trials(found.trials())
-        folder.save_file("trials.csv", found.trial_table().csv().encode())
+        kept = folder.progress()
+        if not update:
+            _same_runs(asked.name, kept, specs)
+        _same_images(specs, root)
+        errors = dict(kept.errors)
+        try:
+            while True:
+                folder.save(asked.to_dict())
+                kept = kept.with_runs({(trial.label, trial.seed): spec.id for trial, spec in specs})
+                folder.save_progress(kept)
+                if begun is not None:
+                    begun(specs)
+                _train(specs, root, told, crew, errors)
+                kept = kept.looked(len(asked.seeds))
+                found = Studied(asked, root, kept.of(asked), errors, kept.looks)
+                more = _next_look(asked) if until_clear else None
+                if more is None or not found.pairs or any(one.verdict in ("better", "worse") for one in found.pairs):
+                    break
+                asked, specs = more, specs_of(more)
+        finally:
+            folder.save_progress(replace(kept, errors=errors))
+            found = Studied(asked, root, kept.of(asked), errors, kept.looks)
+            folder.save_trials(found.trials())
+            folder.save_file("trials.csv", found.trial_table().csv().encode())
         folder.save_file("study.html", found.display().render("html"))
     return found
+
+
+def _same_runs(name: str, kept: Progress, specs: Sequence[tuple[Trial, RunSpec]]) -> None:
+    """Raises UsageError where a trial would now be another run than when the study was begun."""
+    changed = [
+        f"{trial.label} seed={trial.seed}"
+        for trial, spec in specs
+        if kept.runs.get((trial.label, trial.seed), spec.id) != spec.id
+    ]
+    if changed:
+        raise UsageError(
+            f"study {name}: expected its trials as they were begun, found {len(changed):,} that would be other runs "
+            f"({changed[0]}{', ...' if changed[1:] else ''}): a network's file, a recipe or a default has changed. "
+            "Put it back, give the study another name, or train them anew with --update."
+        )
+
+
+def _same_images(specs: Sequence[tuple[Trial, RunSpec]], root: Path) -> None:
+    """Raises DataError where a run that is there was trained on other images than its data set has now."""
+    now: dict[DataSpec, str] = {}
+    for _, spec in specs:
+        if not RunFolder.exists(root, spec.id):
+            continue
+        then = RunFolder.open(root, spec.id).manifest["fingerprint"]
+        if spec.data not in now:
+            now[spec.data] = load(spec.data).fingerprint()
+        if then != now[spec.data]:
+            where = spec.data.path or spec.data.name
+            raise DataError(
+                f"{spec.id}: expected the images that it was trained on, found others in {where}. Put them back, or "
+                "compare in another folder of runs (--runs)."
+            )
 
 
 def _next_look(asked: Study) -> Study | None:
@@ -100,52 +142,20 @@ def _next_look(asked: Study) -> Study | None:
     return replace(asked, seeds=(*asked.seeds, *added))
 
 
-def _trained(
-    asked: Study,
+def _train(
     specs: Sequence[tuple[Trial, RunSpec]],
     root: Path,
-    told: Callable[..., None] | None,
+    told: Callable[[int, int, Outcome], None] | None,
     crew: Executor,
-) -> Studied:
-    errors: dict[str, str] = {}
+    errors: dict[str, str],
+) -> None:
+    """Trains what is left; errors: filled with the reasons of runs that could not note their own, by id."""
     with closing(run_all([spec for _, spec in specs], root, probes=probe_folder(), executor=crew)) as outcomes:
         for done, outcome in enumerate(outcomes, 1):
             if outcome.result is None:
                 errors[outcome.spec.id] = outcome.error
             if told is not None:
                 told(done, len(specs), outcome)
-    return Studied(asked, root, specs, errors)
-
-
-def specs_of(asked: Study) -> list[tuple[Trial, RunSpec]]:
-    """Every trial with its run. Raises UsageError or SpecError for what does not exist or fit, naming it."""
-    found: dict[str, RunSpec] = {}
-    for config in asked.configs():
-        found[label(config)] = spec_of(asked.base, config)
-    return [(trial, replace(found[trial.label], seed=trial.seed)) for trial in asked.trials()]
-
-
-def spec_of(base: Mapping[str, Any], config: Config) -> RunSpec:
-    """One configuration over what all share, as a run of seed 0."""
-    values = {**EXACT, **base, **config}
-    network, data = values.pop("network", None), values.pop("data", None)
-    recipe, network_options = values.pop("recipe", None), dict(values.pop("network_options", {}) or {})
-    if network is None or data is None:
-        raise UsageError("study: expected a network and a data set, found one missing. Name both.")
-    known = option_fields()
-    if isinstance(network, str) and network in catalog.names("networks"):
-        own = inspect.signature(catalog.load("networks", network)).parameters
-        for name in [name for name in values if name not in known and name in own]:
-            network_options[name] = values.pop(name)
-    for name, value in values.items():
-        if name not in known:
-            raise unknown_name("factor", name, [*known, "network", "data", "recipe", *network_options])
-        if value is not None:
-            words = name == "views" and isinstance(value, str)  # of a factor in one line: views=negative,grayscale
-            values[name] = typed([value] if words else value, PARTS[known[name][0]][0], name, "study")
-    asked = request(network, data, recipe=recipe, network_options=network_options, options=values)
-    spec, images, _ = resolve(asked)
-    return RunSpec(network=spec, data=images, recipe=asked.recipe, **asked.rest)
 
 
 def study_from_file(path: str | Path) -> Study:
@@ -157,6 +167,8 @@ def study_from_file(path: str | Path) -> Study:
         data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: expected a study as a TOML file, found {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: expected text in UTF-8, found other bytes at {error.start}.") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: expected TOML, found {error}.") from None
     known = ("name", "seeds", "metric", "base", "compare", "tune", "configuration", "reported", "note")
@@ -201,6 +213,8 @@ def made_study(
         raise UsageError(f"study {name}: expected [base] as a table and [[configuration]] as a list of tables.")
     factors = []
     for role, given in (("compare", compare), ("tune", tune)):
+        if isinstance(given, str) or not isinstance(given, (Mapping, Sequence)):
+            raise UsageError(f"study {name}: expected [{role}] as a table of factors, found {given!r}.")
         if isinstance(given, Mapping):
             for key, levels in given.items():
                 words = isinstance(levels, str)
@@ -220,55 +234,11 @@ def made_study(
     )  # fmt: skip
 
 
-#: Kinds of training that `estimate` times; further ones are taken to be like these.
-TIMED = 6
-
-
-def estimate(
-    asked: Study, *, workers: int | None = None, steps: int = 8, runs: str | Path | None = None
-) -> dict[str, Any]:
-    """How many trials a study has, how many are left, and about how long those take.
-
-    A few steps of each kind of training are timed: configurations that differ in rates alone are of one kind. runs:
-    where finished trials are looked for. many: whether there are so many that the caller should ask first.
-    """
-    if asked.size > MANY:  # one run folder after another is looked at: not for a million trials
-        left = {label(config): len(asked.seeds) for config in asked.configs()}
-    else:
-        left = dict.fromkeys((label(config) for config in asked.configs()), 0)
-        for trial, spec in specs_of(asked):
-            left[trial.label] += not is_finished(runs_root(runs), spec.id)
-    kinds: dict[str, list[tuple[int, int]]] = {}
-    first: dict[str, RunSpec] = {}
-    base = spec_of(asked.base, asked.configs()[0])
-    for config in asked.configs():
-        kind = label({key: value for key, value in config.items() if key not in RATES})
-        if left[label(config)] and kind not in first and len(first) < TIMED:
-            first[kind] = spec_of(asked.base, config)
-        epochs = int({**asked.base, **config}.get("epochs", base.recipe.epochs))
-        kinds.setdefault(kind, []).append((epochs, left[label(config)]))
-    an_epoch = {kind: epoch_seconds(spec, load(spec.data), steps=steps) for kind, spec in first.items()}
-    usual = float(np.mean(list(an_epoch.values()))) if an_epoch else 0.0
-    total = sum(
-        an_epoch.get(kind, usual) * epochs * count for kind, members in kinds.items() for epochs, count in members
-    )
-    processes = min(workers or cores(), asked.size)
-    return {
-        "trials": asked.size,
-        "left": sum(left.values()),
-        "workers": processes,
-        "seconds": total / processes,
-        "many": asked.size > MANY,
-    }
-
-
-def is_finished(root: Path, run: str) -> bool:
-    """Whether a run is there and over."""
-    return RunFolder.exists(root, run) and RunFolder.open(root, run).result() is not None
-
-
 def load_study(name: str, *, runs: str | Path | None = None) -> Studied:
-    """A study that was begun, with what its runs have given. Raises UsageError where there is none."""
+    """A study that was begun, with what its runs have given, wherever its images and network's file are now.
+
+    Raises UsageError where there is none.
+    """
     root = runs_root(runs)
     path = root / "studies" / name
     if not (path / "study.json").is_file():
@@ -285,7 +255,10 @@ def load_study(name: str, *, runs: str | Path | None = None) -> Studied:
         metric=kept["metric"],
     )
     asked = replace(asked, until_clear=bool(kept.get("until_clear")))
-    return Studied(_with_reported(asked), root, specs_of(asked), {})
+    progress = StudyFolder(root, name).progress()
+    if not progress.runs:  # begun by a version that did not note its runs
+        progress = progress.with_runs({(trial.label, trial.seed): spec.id for trial, spec in specs_of(asked)})
+    return Studied(_with_reported(asked), root, progress.of(asked), progress.errors, progress.looks)
 
 
 def _with_reported(asked: Study) -> Study:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,7 @@ from pellucid.spec.study import Config, Study, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs.run import Run
 from pellucid.verbs.studied import Studied
+from pellucid.verbs.study_row import Row, is_begun
 
 #: Arms that a picture of lines holds: there are no more colours that all eyes tell apart.
 MOST_LINES = 7
@@ -82,12 +85,11 @@ def curves(
     for arm, config in drawn(found):
         lines = {}
         for row in found.of(config):
-            if not RunFolder.exists(found.root, row.run):
+            if not is_begun(found.root, row.run):
                 continue
             folder = RunFolder.open(found.root, row.run)
             records = folder.metrics()
-            if records and metric not in records[0]:
-                raise unknown_name("metric", metric, [key for key in records[0] if "_" in key])
+            _check(metric, records)
             seconds = np.cumsum([one["seconds"] for one in folder.timings()]).tolist()
             places = seconds if x == "second" else [float(record[x]) for record in records]
             known = [(at, one[metric]) for at, one in zip(places, records, strict=False) if one[metric] is not None]
@@ -102,6 +104,12 @@ def curves(
         log_x=log_x,
         log_y=log_y,
     )
+
+
+def _check(metric: str, records: Sequence[Mapping[str, Any]]) -> None:
+    """Raises UsageError for a metric that the epochs do not have."""
+    if records and metric not in records[0]:
+        raise unknown_name("metric", metric, [key for key in records[0] if "_" in key])
 
 
 def by_epoch(found: Studied) -> list[Display]:
@@ -119,7 +127,9 @@ def steadiness(found: Studied, metric: str = "validation_accuracy") -> Display:
     runs = {}
     for arm, config in drawn(found):
         folders = [RunFolder.open(found.root, row.run) for row in found.of(config) if row.result]
-        lines = [[record[metric] for record in folder.metrics()] for folder in folders]
+        records = [folder.metrics() for folder in folders]
+        _check(metric, records[0] if records else [])
+        lines = [[record[metric] for record in one] for one in records]
         runs[arm] = [line for line in lines if None not in line]
     return spread_curves(runs, y_title=metric.replace("_", " "), percent=metric.endswith("accuracy"))
 
@@ -191,22 +201,28 @@ def main_effects(found: Studied, grid: NDArray[np.float64]) -> Display:
 
 
 def thresholds(found: Studied, unit: str = "epoch") -> Display:
-    """Share of runs not at the threshold by each "epoch" or "second"; those that never were are censored."""
-    waiting = {}
+    """Share of runs not at the threshold by each "epoch" or "second", of those that reached it or are over.
+
+    A run that is over without having reached it, having given up or diverged, was not there by the last moment that
+    any run saw: it is censored there, not when it ended, which would count it out of those still to come.
+    """
+    waiting, metric = {}, f"{unit}s"
     for arm, config in drawn(found):
-        times, hit = [], []
-        for row in found.of(config):
-            if row.result:
-                times.append(float(row.result["epochs" if unit == "epoch" else "seconds"]))
-                hit.append("reached" in str(row.result.get("reason", "")))
-            elif RunFolder.exists(found.root, row.run):  # diverged: it was not there by then
-                seconds = [float(one["seconds"]) for one in RunFolder.open(found.root, row.run).timings()]
-                times.append(float(len(seconds)) if unit == "epoch" else sum(seconds))
-                hit.append(False)
+        rows = [row for row in found.of(config) if row.result or _diverged(found, row)]
+        hit = [row.reached for row in rows]
+        times = [
+            float(row.value(metric) or 0.0) if there else found.horizon(metric)
+            for row, there in zip(rows, hit, strict=True)
+        ]
         if times:
             estimate = survival(times, hit)
             waiting[arm] = estimate.times.tolist(), estimate.share.tolist()
     return time_to_threshold(waiting, unit=unit)
+
+
+def _diverged(found: Studied, row: Row) -> bool:
+    """Whether a run broke off, and did not only fail to begin."""
+    return is_begun(found.root, row.run) and RunFolder.open(found.root, row.run).result() is not None
 
 
 def evidence(found: Studied, first: str, second: str, *, n: int = 20) -> ImageGrid:

@@ -25,7 +25,9 @@ from pellucid.storage.study_folder import StudyFolder
 from pellucid.verbs import study_page
 from pellucid.verbs.compare import compare
 from pellucid.verbs.run import Run
-from pellucid.verbs.study import estimate, load_study, made_study, specs_of, study, study_from_file
+from pellucid.verbs.study import load_study, made_study, study, study_from_file
+from pellucid.verbs.study_size import estimate
+from pellucid.verbs.study_specs import specs_of
 
 BASE = {"network": "mlp", "data": "digits", "epochs": 2, "subset": 300, "hidden_size": 24}
 

@@ -21,6 +21,8 @@ from types import ModuleType
 from typing import Any
 
 from pellucid.engines.engine import engine
+from pellucid.errors import InterruptedRunError
+from pellucid.storage.run_folder import is_locked
 from pellucid.training.executors.task import Outcome, Task, run_when_free, stopped
 
 #: A run whose process ends this often without a word is given up: it would take down every process it is given.
@@ -70,7 +72,8 @@ class Processes:
                 while waiting and len(running) < self._count:  # one by one: a broken pool loses only these
                     if running and any(task.spec.id in attempts for task in (waiting[0], *running.values())):
                         break
-                    task = waiting.pop(0)
+                    task = next((one for one in waiting if not is_locked(root / one.spec.id)), waiting[0])
+                    waiting.remove(task)
                     running[pool.submit(run_when_free, task, root, probes)] = task
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
@@ -80,7 +83,7 @@ class Processes:
             self.close()
             for task in running.values():
                 attempts[task.spec.id] = attempts.get(task.spec.id, 0) + (len(running) == 1)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, InterruptedRunError):  # the one here, or the one of a worker
             self.close()  # each worker has had the signal too, and saves its state
             raise stopped(len(waiting) + len(running)) from None
 

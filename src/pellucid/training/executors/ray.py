@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.errors import UsageError
+from pellucid.errors import PellucidError, UsageError
 from pellucid.training.executors.task import Outcome, Task, run_when_free, stopped
 
 #: How often a run is begun again after its node or process has died; then it is given up until the next command.
@@ -109,7 +109,9 @@ def _trained(task: Task, root: Path, probes: Path, variables: dict[str, str]) ->
 def _outcome(ray: Any, reference: Any, task: Task) -> Outcome:
     try:
         found: Outcome = ray.get(reference)
-    except ray.exceptions.RayTaskError:
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, PellucidError):  # it cannot be written: no fault of the run
+            raise error.cause from None
         raise  # a mistake of ours, with its traceback
     except ray.exceptions.RayError as error:
         reason = str(error).strip().partition("\n")[0]

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
 from pellucid.datasets._load import load
-from pellucid.errors import InterruptedRunError, PellucidError
+from pellucid.errors import InterruptedRunError, PellucidError, StorageError
 from pellucid.images import Splits
 from pellucid.spec.data import DataSpec
 from pellucid.spec.run import RunSpec
 from pellucid.storage.run_folder import RunFolder, is_locked
 from pellucid.training.run import run
 
-#: Seconds that a run waits for another process to let go of it.
-LOCK_SECONDS = 60.0
+#: Letters of an error that are told.
+_LONGEST = 300
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,10 @@ class Executor(Protocol):
         """Trains tasks in their folders under `root`; yields an outcome for each, in any order.
 
         A run whose process dies is begun again a few times, from its last checkpoint; then it is an outcome with the
-        reason. Errors of ours are outcomes too; others are ours to mend, and are raised.
+        reason, as is whatever else goes wrong in one run.
 
-        Raises InterruptedRunError after Ctrl-C, when the runs have saved their state.
+        Raises InterruptedRunError after Ctrl-C, when the runs have saved their state; StorageError where a run cannot
+        be written, as the others cannot be either.
         """
         ...
 
@@ -56,19 +59,41 @@ class Executor(Protocol):
 
 
 def run_task(task: Task, root: Path, probes: Path) -> Outcome:
-    """In the other process: one run to its end."""
+    """In the other process: one run to its end.
+
+    Whatever goes wrong in it is its outcome, with where it did in its events. Raises InterruptedRunError, and
+    StorageError where it cannot be written: that is no fault of the run.
+    """
     try:
         for _ in run(task.spec, _images(task.spec.data), root, probes=probes, earlier=task.earlier):
             pass
+    except (InterruptedRunError, StorageError):
+        raise
     except PellucidError as error:
         return Outcome(task.spec, None, str(error))
+    except Exception as error:
+        _note(root, task.spec.id)
+        return Outcome(task.spec, None, _words(error))
     return told(task.spec, RunFolder.open(root, task.spec.id).result() or {})
+
+
+def _note(root: Path, run_id: str) -> None:
+    """Keeps where an error came from, which the table of trials has no room for."""
+    with suppress(StorageError):
+        if RunFolder.exists(root, run_id):
+            RunFolder.open(root, run_id).append_event("failed", reason=traceback.format_exc())
+
+
+def _words(error: Exception) -> str:
+    told = " ".join(str(error).split())[:_LONGEST]
+    if isinstance(error, MemoryError) or "allocate memory" in told or "out of memory" in told:
+        return f"out of memory: {told}"
+    return f"{type(error).__name__}: {told}"
 
 
 def run_when_free(task: Task, root: Path, probes: Path) -> Outcome:
     """`run_task`, once no other process is at the run: one whose node has died lets go of it when it notices."""
-    end = time.monotonic() + LOCK_SECONDS
-    while is_locked(root / task.spec.id) and time.monotonic() < end:
+    while is_locked(root / task.spec.id):
         time.sleep(0.2)
     return run_task(task, root, probes)
 

@@ -1,0 +1,83 @@
+"""One trial of a study and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pellucid.errors import StorageError
+from pellucid.spec.study import Trial
+from pellucid.storage.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Row:
+    """One trial and what became of it. result: as the run folder keeps it; None where it failed, with the reason.
+
+    recipe: that of its run, as the run folder keeps it; empty where nothing was begun.
+    """
+
+    trial: Trial
+    run: str
+    result: dict[str, Any] | None
+    reason: str
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, root: Path, trial: Trial, run: str, errors: Mapping[str, str]) -> Row:
+        """From the folder of its run. errors: of runs that could not note their own, by id."""
+        result, reason = outcome(root, run, errors)
+        try:
+            recipe = RunFolder.open(root, run).manifest["spec"]["recipe"] if is_begun(root, run) else {}
+        except StorageError:  # the reason says so
+            recipe = {}
+        return cls(trial, run, result, reason, recipe)
+
+    @property
+    def stops(self) -> bool:
+        """Whether the training ends at a threshold."""
+        return self.recipe.get("stop_at") is not None
+
+    @property
+    def reached(self) -> bool:
+        """Whether it did."""
+        return "reached" in self.reason and self.result is not None
+
+    def value(self, metric: str) -> float | None:
+        """A number of the result; None where there is none."""
+        found = (self.result or {}).get(metric)
+        return None if found is None else float(found)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is a function of the spec alone: no times."""
+        names = [f"{split}_{what}" for split in ("train", "validation", "test") for what in ("accuracy", "loss")]
+        return {
+            "configuration": dict(self.trial.config),
+            "seed": self.trial.seed,
+            "run": self.run,
+            "status": (self.result or {}).get("status", "failed"),
+            "reason": self.reason,
+            "epochs": (self.result or {}).get("epochs"),
+            **{name: self.value(name) for name in names},
+        }
+
+
+def is_begun(root: Path, run: str) -> bool:
+    """Whether a trial's run is there. run: "" where it has none yet."""
+    return bool(run) and RunFolder.exists(root, run)
+
+
+def outcome(root: Path, run_id: str, errors: Mapping[str, str]) -> tuple[dict[str, Any] | None, str]:
+    """The result of a run that finished, else None, with the reason why it ended or has none.
+
+    errors: of runs that failed before they could note it themselves, by id.
+    """
+    try:
+        result = RunFolder.open(root, run_id).result() if is_begun(root, run_id) else None
+    except StorageError as error:
+        return None, str(error)
+    if result is None or result.get("status") != "finished":
+        return None, str(result["reason"]) if result else errors.get(run_id, "not trained yet")
+    return result, str(result.get("reason", ""))

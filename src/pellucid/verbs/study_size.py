@@ -1,0 +1,83 @@
+"""How large a study is, and how long it takes, before it is begun."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.errors import DataError, SpecError, UsageError
+from pellucid.spec.run import RunSpec
+from pellucid.spec.study import MANY, Study, label
+from pellucid.storage.run_folder import RunFolder
+from pellucid.storage.runs_root import runs_root
+from pellucid.storage.study_folder import StudyFolder
+from pellucid.training.many import cores
+from pellucid.verbs.estimate import epoch_seconds
+from pellucid.verbs.study_row import is_begun
+from pellucid.verbs.study_specs import reader, spec_of, specs_of
+
+#: Options that change how well a training goes, not how long.
+RATES = ("lr", "epochs", "momentum", "weight_decay", "l2", "schedule", "label_smoothing", "seed")
+#: Kinds of training that `estimate` times; further ones are taken to be like these.
+TIMED = 6
+
+
+def estimate(
+    asked: Study, *, workers: int | None = None, steps: int = 8, runs: str | Path | None = None
+) -> dict[str, Any]:
+    """How many trials a study has, how many are left, and about how long those take.
+
+    A few steps of each kind of training are timed: configurations that differ in rates alone are of one kind. runs:
+    where finished trials are looked for. many: whether there are so many that the caller should ask first; of these
+    each level is looked at once, not each combination.
+
+    Raises UsageError, SpecError or DataError for what does not exist or fit.
+    """
+    read, configs = reader(), asked.configs()
+    base = spec_of(asked.base, configs[0], read=read)
+    if asked.size > MANY:
+        for factor in asked.factors:
+            for level in factor.levels:
+                spec_of(asked.base, {**configs[0], factor.name: level}, read=read)
+        trials = StudyFolder(runs_root(runs), asked.name).progress().of(asked)
+    else:
+        trials = [(trial, spec.id) for trial, spec in specs_of(asked)]
+    left = dict.fromkeys((label(config) for config in configs), 0)
+    for trial, run in trials:
+        left[trial.label] += not is_finished(runs_root(runs), run)
+    kinds: dict[str, list[tuple[int, int]]] = {}
+    first: dict[str, RunSpec] = {}
+    for config in configs:
+        kind = label({key: value for key, value in config.items() if key not in RATES})
+        if left[label(config)] and kind not in first and len(first) < TIMED:
+            first[kind] = spec_of(asked.base, config, read=read)
+        epochs = int({**asked.base, **config}.get("epochs") or base.recipe.epochs)
+        kinds.setdefault(kind, []).append((epochs, left[label(config)]))
+    an_epoch = {}
+    for kind, spec in first.items():
+        try:
+            an_epoch[kind] = epoch_seconds(spec, read(spec.data), steps=steps)
+        except (DataError, SpecError, UsageError):
+            raise
+        except Exception:  # it takes too much memory, or diverges at once: a row of the table, and no time
+            continue
+    usual = float(np.mean(list(an_epoch.values()))) if an_epoch else 0.0
+    total = sum(
+        an_epoch.get(kind, usual) * epochs * count for kind, members in kinds.items() for epochs, count in members
+    )
+    to_do = sum(left.values())
+    processes = max(1, min(workers or cores(), to_do))
+    return {
+        "trials": asked.size,
+        "left": to_do,
+        "workers": processes,
+        "seconds": total / processes,
+        "many": asked.size > MANY,
+    }
+
+
+def is_finished(root: Path, run: str) -> bool:
+    """Whether a run is there and over. run: "" of a trial that was never begun."""
+    return is_begun(root, run) and RunFolder.open(root, run).result() is not None

@@ -1,0 +1,288 @@
+"""Studies where something goes wrong, changes underneath, or is asked for in a way that could mislead."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pellucid.cli import run as command
+from pellucid.errors import DataError, InterruptedRunError, SpecError, StorageError, UsageError
+from pellucid.evaluation.comparison import compare, reachable_p
+from pellucid.spec.run import RunSpec
+from pellucid.spec.search import Search
+from pellucid.spec.space import Dimension
+from pellucid.spec.study import Study, Trial, factor_from_text
+from pellucid.storage.run_folder import RunFolder
+from pellucid.training.executors import task as module
+from pellucid.training.executors.task import Task, run_task
+from pellucid.verbs import study_page
+from pellucid.verbs.hparams import study_events
+from pellucid.verbs.studied import Studied
+from pellucid.verbs.study import load_study, made_study, study, study_from_file
+from pellucid.verbs.study_size import estimate
+from pellucid.verbs.study_specs import specs_of
+
+BASE = {"network": "mlp", "data": "digits", "epochs": 1, "subset": 200, "hidden_size": 16}
+
+
+def rates(name: str = "rates", seeds: int = 2, **base: Any) -> Study:
+    return made_study(name, {**BASE, **base}, compare=["lr=0.001,0.01"], seeds=seeds)
+
+
+def pellucid(*words: object, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr("sys.argv", ["pellucid", *map(str, words)])
+    return command()
+
+
+# --- a trial that goes wrong
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (MemoryError("Unable to allocate 8 TiB"), "out of memory: Unable to allocate 8 TiB"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out of memory"),
+        (IndexError("3"), "IndexError: 3"),
+        (SpecError("conv1: expected more pixels"), "conv1: expected more pixels"),
+    ],
+)
+def test_whatever_goes_wrong_in_a_run_is_its_outcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise error
+
+    spec = specs_of(rates())[0][1]
+    monkeypatch.setattr(module, "run", broken)
+    found = run_task(Task(spec), tmp_path, tmp_path)
+    assert found.result is None and told in found.error
+
+
+@pytest.mark.parametrize("error", [StorageError("no space"), InterruptedRunError("stopped")])
+def test_what_is_no_fault_of_the_run_ends_the_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise error
+
+    spec = specs_of(rates())[0][1]
+    monkeypatch.setattr(module, "run", broken)
+    with pytest.raises(type(error)):
+        run_task(Task(spec), tmp_path, tmp_path)
+
+
+def test_a_kind_of_training_that_cannot_be_timed_keeps_no_study_from_its_trials() -> None:
+    asked = made_study("wild", {**BASE, "engine": "scratch", "optimizer": "sgd"}, compare=["lr=1e30,0.01"], seeds=1)
+    assert estimate(asked)["left"] == 2
+
+
+def test_where_a_study_is_stopped_what_there_is_stands_in_its_table(tmp_path: Path) -> None:
+    def stop(done: int, of: int, outcome: Any) -> None:
+        if done == 3:
+            raise InterruptedRunError("stopped")
+
+    with pytest.raises(InterruptedRunError):
+        study(rates(), runs=tmp_path, workers=1, told=stop)
+    table = json.loads((tmp_path / "studies" / "rates" / "trials.json").read_bytes())
+    assert [row["status"] for row in table].count("finished") >= 3 and len(table) == 4
+
+
+def test_why_a_trial_failed_is_known_to_who_comes_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = made_study("few", {**BASE, "batch_size": 8}, compare=["l2=0,1"], seeds=1)
+    monkeypatch.setattr("pellucid.verbs.study._train", lambda specs, *rest: rest[-1].update({specs[0][1].id: "why"}))
+    study(asked, runs=tmp_path)
+    assert [row.reason for row in load_study("few", runs=tmp_path).rows] == ["why", "not trained yet"]
+
+
+# --- what changes underneath
+
+
+def test_a_study_is_read_where_its_network_and_images_are_gone(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    generator = np.random.default_rng(0)
+    for name in ("a", "b"):
+        (images / name).mkdir(parents=True)
+        for k in range(20):
+            Image.fromarray(generator.integers(0, 256, (8, 8), np.uint8)).save(images / name / f"{k}.png")
+    network = tmp_path / "mine.toml"
+    network.write_text('[[layers]]\nlayer = "flatten"\n[[layers]]\nlayer = "dense"\nunits = 2\n')
+    asked = made_study(
+        "own", {"network": str(network), "data": str(images), "epochs": 1}, compare=["lr=0.001,0.01"], seeds=1
+    )
+    found = study(asked, runs=tmp_path / "runs", workers=1)
+
+    text = network.read_text()
+    network.write_text(text.replace("units = 2", 'units = 2\nname = "out"'))
+    with pytest.raises(UsageError, match=r"found 2 that would be other runs \(lr=0.001 seed=0, ...\)"):
+        study(asked, runs=tmp_path / "runs")
+    network.write_text(text)
+
+    Image.fromarray(generator.integers(0, 256, (8, 8), np.uint8)).save(images / "a" / "another.png")
+    with pytest.raises(DataError, match="expected the images that it was trained on, found others in"):
+        study(replace(asked, seeds=(0, 1)), runs=tmp_path / "runs")
+
+    network.unlink()
+    (images / "a" / "another.png").unlink()
+    (tmp_path / "runs").rename(tmp_path / "moved")
+    images.rename(tmp_path / "elsewhere")
+    again = load_study("own", runs=tmp_path / "moved")
+    assert again.table().text() == found.table().text() and again.trials() == found.trials()
+
+
+# --- thresholds that were not reached
+
+
+def waiting(tmp_path: Path) -> Studied:
+    """Of two arms one that gives up early, and one that comes to the threshold later."""
+    root = tmp_path / "runs"
+    given = {
+        "slow": [("finished", 3, "no better"), ("diverged", 1, "the loss is nan"), ("finished", 3, "no better")],
+        "good": [("finished", 8, "reached 0.9"), ("finished", 9, "reached 0.9"), ("finished", 8, "reached 0.9")],
+    }
+    asked = made_study(
+        "waiting", {**BASE, "epochs": 20, "stop_at": 0.9, "patience": 2}, compare=["optimizer=sgd,adam"], seeds=3,
+        metric="epochs",
+    )  # fmt: skip
+    runs: list[tuple[Trial, str]] = []
+    for (trial, spec), (status, epochs, reason) in zip(specs_of(asked), given["slow"] + given["good"], strict=True):
+        folder = RunFolder.create(root, spec.id, manifest_of(spec))
+        folder.save_result({"status": status, "epochs": epochs, "seconds": 2.0 * epochs, "reason": reason})
+        runs.append((trial, spec.id))
+    return Studied(asked, root, runs, {})
+
+
+def manifest_of(spec: RunSpec) -> dict[str, Any]:
+    return {"spec": spec.to_dict(), "fingerprint": "", "created": "2026-01-01T00:00:00+00:00"}
+
+
+def test_who_gives_up_early_is_not_fast(tmp_path: Path) -> None:
+    found = waiting(tmp_path)
+    assert found.values({"optimizer": "sgd"}) == [20.0, None, 20.0]
+    assert found.values({"optimizer": "adam"}, "seconds") == [16.0, 18.0, 16.0]
+    assert found.values({"optimizer": "sgd"}, "seconds") == [18.0, None, 18.0]
+    assert found.pairs[0].difference > 0
+    assert "2 of 2 runs of optimizer=sgd gave up before the threshold: they count with 20 epochs" in " ".join(
+        found.verdicts()
+    )
+
+
+def test_those_who_never_get_there_are_waited_for_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr(study_page, "time_to_threshold", lambda waiting, unit: seen.update({unit: waiting}))
+    for unit in ("epoch", "second"):
+        study_page.thresholds(waiting(tmp_path / unit), unit)
+    times, share = seen["epoch"]["optimizer=sgd"]
+    assert share[-1] == 1 and times[-1] in (0, 20), "three of three never got there"
+    assert seen["epoch"]["optimizer=adam"][1][-1] == 0 and seen["second"]["optimizer=sgd"][1][-1] == 1
+
+
+# --- looks
+
+
+def test_seeds_added_after_a_look_are_told(tmp_path: Path) -> None:
+    study(rates(), runs=tmp_path)
+    more = study(rates(seeds=3), runs=tmp_path)
+    assert more.verdicts()[-1].startswith(
+        "seeds were added after a look at 2: 2 looks, each with 5 % of false claims"
+    )
+    assert load_study("rates", runs=tmp_path).verdicts() == more.verdicts()
+    assert "look" not in " ".join(study(rates("anew", seeds=3), runs=tmp_path).verdicts())
+
+
+def test_nothing_is_added_where_there_is_nothing_to_compare(tmp_path: Path) -> None:
+    alone = made_study("alone", BASE, tune=["lr=0.001,0.01"], seeds=1)
+    with pytest.raises(UsageError, match="expected two arms or more"):
+        study(alone, runs=tmp_path, until_clear=True)
+    wild = made_study("wild", {**BASE, "optimizer": "sgd"}, compare=["lr=0.01,1e12"], seeds=1)
+    found = study(wild, runs=tmp_path, until_clear=True)
+    assert len(found.study.seeds) == 6 and not found.pairs
+
+
+def test_hundreds_of_seeds_are_compared() -> None:
+    generator = np.random.default_rng(0)
+    first, second = (generator.normal(mean, 1, 600).tolist() for mean in (9, 0))
+    (pair,) = compare({"a": first, "b": second})
+    assert pair.verdict == "better" and reachable_p(600) < 1e-100
+
+
+# --- tuning shows no test scores
+
+
+def test_tensorboard_is_told_no_test_score_of_what_was_not_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions: list[Any] = []
+    monkeypatch.setattr("pellucid.verbs.hparams.write_hparams", lambda path, given: sessions.extend(given))
+    found = study(made_study("tuned", BASE, tune=["lr=0.0001,0.01"], seeds=1), runs=tmp_path)
+    study_events(found)
+    assert [one.test for one in sessions] == [False, True]
+
+
+def test_the_value_that_validation_chose_is_named_beside_its_arm(tmp_path: Path) -> None:
+    asked = made_study("tuned", BASE, compare=["min_lr=0,0.0001"], tune=["lr=0.0001,0.01"], seeds=1)
+    table = study(asked, runs=tmp_path).table().text()
+    assert "min_lr=0.0001 (lr=0.01)" in table
+
+
+# --- asked for in a way that does not fit
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"listed": [{"lr": 0.001}, {"optimizer": "adam"}]}, "lr=0.001 and optimizer=adam are one training"),
+        ({"compare": {"threads": [None, 1]}}, "threads=None and threads=1 are one training"),
+        ({"compare": ["lr=0.1"], "seeds": ["1", "2"]}, "whole numbers from 0 on, found ['1', '2']"),
+        ({"compare": ["lr=0.1"], "seeds": [0.5, 1]}, "whole numbers from 0 on"),
+        ({"compare": 3}, "expected [compare] as a table of factors, found 3"),
+        ({"tune": "lr=1"}, "expected [tune] as a table of factors"),
+    ],
+)
+def test_what_does_not_fit_is_told_first(asked: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError) as error:
+        specs_of(made_study("wrong", BASE, **asked))
+    assert told in str(error.value)
+
+
+def test_a_long_list_of_levels_is_told_in_part() -> None:
+    with pytest.raises(UsageError) as error:
+        factor_from_text("lr=log:1e-4:1.0001e-4:1000")
+    assert len(str(error.value)) < 300
+
+
+def test_ranges_of_whole_numbers_are_whole_and_dashes_are_underscores() -> None:
+    asked = made_study(
+        "sizes", {"network": "row-lstm", "data": "digits"}, compare=["hidden_size=linear:8:16:2"], seeds=1
+    )
+    assert factor_from_text("hidden_size=log:16:256:5").levels == (16, 32, 64, 128, 256)
+    assert [type(level) for level in factor_from_text("dropout=linear:0:1:3").levels] == [float] * 3
+    assert [spec.network.name for _, spec in specs_of(asked)] == ["row_lstm"] * 2
+
+
+def test_a_search_has_seeds_of_its_own() -> None:
+    with pytest.raises(UsageError, match="expected seeds as its own"):
+        Search(name="s", base={}, space=(Dimension("seed", "choice", choices=(1, 2)),))
+
+
+def test_a_file_goes_with_seeds_and_a_name_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'seeds = 2\n[base]\nnetwork = "mlp"\ndata = "digits"\nepochs = 1\n[compare]\nlr = [0.001, 0.01]\n'
+    )
+    words = ("study", "--config", path, "--dry-run", "--json")
+    assert pellucid(*words, "--seeds", 3, "--name", "other", monkeypatch=monkeypatch) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["study"], told["trials"]) == ("other", 6)
+    assert pellucid(*words, "--epochs", 3, "--vary", "lr=1,2", monkeypatch=monkeypatch) == 2
+    assert "found --vary, --epochs too" in " ".join(capsys.readouterr().err.split())
+    path.write_bytes(b"seeds = 2 # \xff\n")
+    with pytest.raises(UsageError, match="expected text in UTF-8"):
+        study_from_file(path)
