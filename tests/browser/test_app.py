@@ -195,6 +195,55 @@ def test_chosen_runs_are_drawn_and_compared(app: Served, page: Page, watched: An
     watched.is_clean()
 
 
+HIDDEN = """(hidden) => {
+    Object.defineProperty(document, "hidden", { get: () => hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_the_list_follows_the_disk_also_while_it_was_hidden_and_what_has_the_focus_keeps_it(
+    app: Served, page: Page, watched: Any
+) -> None:
+    run = lenet(app)
+    source = RunFolder.open(app.root, run)
+    page.goto(f"{app.address}/runs?group=none&run={run}")
+    page.wait_for_selector("#chart path.curve")
+    page.evaluate(HIDDEN, True)
+    RunFolder.create(app.root, "meanwhile", source.manifest)
+    page.locator("#chart > .plot > svg").focus()
+    page.keyboard.press("End")
+    page.evaluate(HIDDEN, False)
+    page.wait_for_selector("a.name[href='/run/meanwhile']", timeout=10_000)
+    assert page.evaluate("document.activeElement.matches('#chart svg')") and "epoch 2" in page.inner_text(".readout")
+    page.locator("#metric").focus()
+    RunFolder.delete(app.root, "meanwhile")
+    page.wait_for_selector("a.name[href='/run/meanwhile']", state="detached", timeout=10_000)
+    assert page.evaluate("document.activeElement.id") == "metric"
+    watched.is_clean()
+
+
+def test_a_mean_of_curves_is_of_one_epoch_that_is_told(app: Served, page: Page, watched: Any) -> None:
+    page.goto(f"{app.address}/runs")
+    page.evaluate(
+        """async () => {
+            const { Curves } = await import("/static/curves.js");
+            document.getElementById("list").innerHTML = '<div id="drawn"></div>';
+            const run = (id, group, y, status = "finished") => (
+                { id, group, label: group, status, epochs: 3, x: y.map((_, k) => k + 1), y });
+            new Curves(document.getElementById("drawn"), "test_accuracy", "test").update([
+                run("a", "A", [0.1, 0.3, 0.9]), run("b", "A", [0.2, 0.5]), run("c", "A", [0.3, null, 0.8]),
+                run("d", "A", [], "interrupted"), run("e", "B", [0.25, 0.75]), run("f", "C", []), run("g", "C", []),
+            ]);
+        }"""
+    )
+    told = page.locator("#drawn .legend li").all_inner_texts()
+    assert [" ".join(one.split()) for one in told] == ["A 40.00 % mean of 2, epoch 2", "B 75.00 % epoch 2", "C –"]
+    assert "A: 40.00 % at epoch 2; B: 75.00 % at epoch 2; C: –." in str(
+        page.get_attribute("#drawn .plot > svg", "aria-label")
+    )
+    watched.is_clean()
+
+
 def test_a_number_leads_to_its_images_and_a_section_has_an_address(app: Served, page: Page, watched: Any) -> None:
     page.goto(f"{app.address}/run/{lenet(app)}#calibration")
     page.wait_for_selector("#calibration figure a")
@@ -321,8 +370,24 @@ def test_a_server_that_stops_says_so_on_the_page_and_nothing_is_lost(another: An
     assert "Traceback" not in said
     assert RunFolder.open(tmp_path, run).status() == "interrupted"
     assert RunFolder.open(tmp_path, run).events()[-1]["event"] == "interrupted"
+    page.wait_for_selector("#silence >> text=The server does not answer.", timeout=30_000)  # nothing was pressed
     page.evaluate("location.hash = 'network'")
-    page.wait_for_selector("text=The server does not answer.", timeout=30_000)
+    page.wait_for_selector("#network >> text=The server does not answer.", timeout=30_000)
+
+
+def test_a_page_goes_on_once_the_server_answers_again_or_is_entered_anew(app: Served, page: Page) -> None:
+    page.route("**/events?**", lambda route: route.abort())
+    page.goto(f"{app.address}/runs")
+    page.wait_for_selector("#silence >> text=The server does not answer.", timeout=30_000)
+    page.unroute("**/events?**")
+    page.wait_for_selector("#silence", state="detached", timeout=30_000)
+    page.evaluate(HIDDEN, True)
+    page.context.clear_cookies()
+    page.evaluate(HIDDEN, False)
+    page.wait_for_selector("#silence >> text=The server has to be entered anew.", timeout=30_000)
+    other = page.context.new_page()
+    other.goto(app.door)
+    page.wait_for_selector("#silence", state="detached", timeout=30_000)
 
 
 def test_the_list_of_2000_runs_comes_at_once(another: Another, tmp_path: Path, app: Served) -> None:

@@ -37,6 +37,29 @@ def test_the_network_is_gone_through_layer_by_layer(watched: Any, page: Page, se
     assert watched.is_clean()
 
 
+def test_an_image_that_was_stepped_to_stays_from_layer_to_layer(
+    watched: Any, page: Page, served: Served, run: Run
+) -> None:
+    go(page, served.address, f"/run/{run.id}/network?layer=conv1")
+    for k in (1, 2):
+        page.click("#next")
+        page.wait_for_selector(f"figcaption:has-text('test image {k},')")
+    page.go_back()
+    page.wait_for_selector("figcaption:has-text('test image 1,')")
+    press(page, "ArrowRight")
+    page.wait_for_selector("h2#chosen:has-text('relu1')")
+    page.wait_for_selector("figcaption:has-text('test image 1,')")
+    page.get_by_role("link", name="conv2").first.click()
+    page.wait_for_selector("h2#chosen:has-text('conv2')")
+    page.wait_for_selector("figcaption:has-text('test image 1,')")
+    press(page, "/")
+    page.keyboard.type("conv")
+    with page.expect_navigation():
+        press(page, "Enter")
+    assert "image=test%2F1" in page.url and "layer=conv2" in page.url
+    assert watched.is_clean()
+
+
 def test_the_atlas_is_stepped_through_and_searched(watched: Any, page: Page, served: Served, run: Run) -> None:
     page.goto(f"{served.address}/run/{run.id}/atlas?layer=conv2")
     press(page, "ArrowRight")

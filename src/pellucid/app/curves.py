@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pellucid.app.library import Library, NoSuchRunError
+from pellucid.app.library import UNREADABLE, Library, NoSuchRunError
 from pellucid.app.listing import Row, configuration
 from pellucid.displays.display import plain
-from pellucid.errors import PellucidError
 from pellucid.report.section import named
 
 
@@ -76,7 +75,7 @@ class Follower:
             return "gone", {**told, "status": "gone", "epochs": None}
         except OSError:  # no epoch is over yet
             return told["status"], told
-        except (PellucidError, KeyError, TypeError, ValueError):
+        except UNREADABLE:
             return "broken", {**told, "status": "broken", "epochs": None}
 
     def _numbers(self, run_id: str, status: str) -> Mapping[str, Any]:
@@ -84,6 +83,6 @@ class Follower:
             return {}
         try:
             lines = self._library.run(run_id).folder.metrics()
-        except PellucidError:
+            return {"x": [line["epoch"] for line in lines], "y": plain([line.get(self._metric) for line in lines])}
+        except UNREADABLE:
             return {"status": "broken"}
-        return {"x": [line["epoch"] for line in lines], "y": plain([line.get(self._metric) for line in lines])}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from math import inf, prod
@@ -20,7 +19,7 @@ from starlette.requests import Request
 from pellucid.engines.engine import Model
 from pellucid.errors import PellucidError, UsageError, unknown_name
 from pellucid.storage.index import RunIndex
-from pellucid.storage.run_folder import RunFolder, check_id
+from pellucid.storage.run_folder import RunFolder, check_id, is_locked
 from pellucid.storage.study_folder import StudyFolder
 from pellucid.verbs.atlas import Atlas, kept_atlas
 from pellucid.verbs.live import Live
@@ -40,6 +39,9 @@ ROW_SECONDS: Final = 0.5
 STUDY_SECONDS: Final = 5.0
 #: What pages import when they first need it.
 HEAVY: Final = ("torch", "altair", "vl_convert", "scipy.stats", "scipy.special", "sklearn.metrics", "pydantic")
+
+#: What a run raises whose files are whole and say what no run says.
+UNREADABLE: Final = (PellucidError, AttributeError, KeyError, TypeError, ValueError)
 
 T = TypeVar("T")
 
@@ -75,9 +77,9 @@ class Library:
                 self._rows, self._read = RunIndex(self.root).rows(), time.monotonic()
             return self._rows
 
-    def stamp(self) -> int:
-        """A number that changes when the list of runs does."""
-        return hash(tuple((row["id"], row["status"], row.get("epochs")) for row in self.rows()))
+    def stamp(self) -> str:
+        """The `stamp` of the present list."""
+        return stamp(self.rows())
 
     def forget(self) -> None:
         """Reads the list anew when it is next asked for: something was just changed."""
@@ -108,10 +110,10 @@ class Library:
     def studies(self) -> list[dict[str, Any]]:
         """The studies of the folder: what they ask, how far they are; `reason` where that is unreadable."""
         found = []
+        finished = {str(row["id"]) for row in self.rows() if row["status"] == "finished"}
         for path in sorted(self.root.glob("studies/*/study.json")):
             try:
-                kept = StudyFolder(self.root, path.parent.name).asked()
-                found.append(_study_row(path.parent, kept))
+                found.append(_study_row(StudyFolder(self.root, path.parent.name), finished))
             except (PellucidError, KeyError, TypeError, ValueError) as error:
                 found.append({"name": path.parent.name, "reason": str(error), "changed": None})
         return found
@@ -251,26 +253,38 @@ class _Opened:
         return path.stat().st_mtime_ns if path.exists() else 0
 
 
+def unreadable(run_id: object, error: Exception) -> str:
+    """What is said of a run that raised one of `UNREADABLE`."""
+    if isinstance(error, PellucidError):
+        return str(error)
+    return (
+        f"{run_id}: expected files of a run, found what none says ({type(error).__name__}). Restore it, or delete it"
+    )
+
+
+def stamp(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Digits that are others when the list of runs is; of this server alone."""
+    return f"{hash(tuple((row['id'], row['status'], row.get('epochs')) for row in rows)):x}"
+
+
 def _is_run(root: Path, run_id: str) -> bool:
     check_id(run_id)
     return RunFolder.exists(root, run_id)
 
 
-def _study_row(folder: Path, kept: dict[str, Any]) -> dict[str, Any]:
-    """How far a study is, by its own table of trials, which is written when it is over or stopped."""
+def _study_row(folder: StudyFolder, finished: set[str]) -> dict[str, Any]:
+    """How far a study is: how many of its runs are among those `finished`, and whether a process is at it."""
+    kept, runs = folder.asked(), folder.progress().runs
     sizes = [len(one["levels"]) for one in kept["factors"]]
-    trials = (len(kept["listed"]) or prod(sizes)) * len(kept["seeds"])
-    table = folder / "trials.json"
-    statuses = [str(one.get("status")) for one in json.loads(table.read_bytes())] if table.is_file() else []
     return {
-        "name": folder.name,
-        "trials": trials,
-        "done": statuses.count("finished"),
-        "over": bool(statuses),
+        "name": folder.path.name,
+        "trials": (len(kept["listed"]) or prod(sizes)) * len(kept["seeds"]),
+        "done": sum(run in finished for run in runs.values()),
+        "running": is_locked(folder.path),
         "factors": [f"{one['name']}: {len(one['levels'])}" for one in kept["factors"]],
         "base": f"{kept['base'].get('network', '')} on {kept['base'].get('data', '')}",
         "seeds": len(kept["seeds"]),
         "metric": str(kept["metric"]).replace("_", " "),
-        "changed": datetime.fromtimestamp((folder / "study.json").stat().st_mtime, UTC).isoformat(),
+        "changed": datetime.fromtimestamp((folder.path / "study.json").stat().st_mtime, UTC).isoformat(),
         "reason": "",
     }

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from statistics import fmean
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -38,10 +39,22 @@ METRICS: Final = {
 STATUSES: Final = ("running", "interrupted", "finished", "diverged", "broken")
 #: Lines of a list on one page.
 PAGE: Final = 50
-#: Runs that are drawn or compared at once.
-MOST_CHOSEN: Final = 40
+#: Runs whose curves are drawn at once, and configurations whose specs are set beside each other.
+MOST_DRAWN: Final = 40
 _CONDITION = re.compile(r"(\w+)(<=|>=|<|>|=)(.+)")
+#: Why a run says nothing of its configuration, by its status.
+_LEFT_OUT: Final = {
+    "running": "still in training",
+    "interrupted": "interrupted",
+    "diverged": "which diverged",
+    "broken": "broken",
+}
 _SHORT = {"data": "dataset", "test": "test_accuracy", "validation": "validation_accuracy", "rate": "lr"}
+#: What a training gives: of several seeds the mean is asked for, as it is shown. All else is asked of each run.
+_MEASURED: Final = frozenset(
+    {"epochs", "seconds"}
+    | {f"{split}_{value}" for split in ("train", "validation", "test") for value in ("accuracy", "loss")}
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +62,8 @@ class Query:
     """What is asked of a list. Everything in an address that is not understood is left out.
 
     words: of the search; each must be found, or hold where it is a condition such as ``lr<0.01``. chosen: ids of
-    runs, and of configurations as ``c-`` and their digits. opened: configurations whose seeds are listed too.
+    runs, and of configurations as ``c-`` and their digits; as many as an address holds. opened: configurations whose
+    seeds are listed too.
     """
 
     words: str = ""
@@ -119,23 +133,28 @@ class Query:
         opened = tuple(one for one in self.opened if one != name)
         return self.address(opened=opened if name in self.opened else (*opened, name))
 
-    def matches(self, row: Row) -> bool:
-        """Whether a run is listed."""
-        wanted = (("status", self.status), ("network", self.network), ("dataset", self.dataset))
-        return all(not value or row.get(name) == value for name, value in wanted) and all(
-            _holds(word, row) for word in self.words.split()
+    def keeps(self, line: Line) -> bool:
+        """Whether a line is listed, whole: its means are as asked, and one of its runs is all else that is asked."""
+        words = self.words.split()
+        of_means = [found for found in map(_condition, words) if found is not None and found[0] in _MEASURED]
+        if not all(_compares(line.mean(name), sign, text) for name, sign, text in of_means):
+            return False
+        of_runs = [word for word in words if _condition(word) not in of_means]
+        wanted = [("status", self.status), ("network", self.network), ("dataset", self.dataset)]
+        return any(
+            all(not value or row.get(name) == value for name, value in wanted)
+            and all(_holds(word, row) for word in of_runs)
+            for row in line.runs
         )
 
     def chosen_runs(self, rows: Sequence[Row]) -> list[Row]:
         """The runs that are chosen, in the order chosen; of a configuration, its seeds in order."""
         by_id = {str(row["id"]): row for row in rows}
+        seeds = _by_configuration(rows)
         found: dict[str, Row] = {}
         for name in self.chosen:
-            if name in by_id:
-                found[name] = by_id[name]
-            elif name.startswith("c-"):
-                for row in sorted((r for r in rows if configuration(r) == name), key=_seed):
-                    found[str(row["id"])] = row
+            for row in [by_id[name]] if name in by_id else seeds.get(name, ()):
+                found[str(row["id"])] = row
         return list(found.values())
 
 
@@ -179,15 +198,35 @@ class Line:
     def mean(self, column: str) -> Any:
         """What the line is sorted by: the mean of numbers, else the first run's value. None where there is none."""
         values = [row.get(column) for row in self.runs]
-        numbers = [value for value in values if isinstance(value, (int, float))]
         if column == "created":
             return max((value or "" for value in values), default="")
-        return sum(numbers) / len(numbers) if numbers else values[0]
+        numbers = self._numbers(column)
+        if numbers:
+            return fmean(numbers)
+        return None if column in _MEASURED else values[0]
+
+    def left_out(self) -> dict[str, int]:
+        """How many runs say nothing of the configuration's test accuracy, by why, in words."""
+        found: dict[str, int] = {}
+        for row in self.runs:
+            if row["status"] != "finished":
+                why = _LEFT_OUT.get(row["status"], str(row["status"]))
+            elif row.get("test_accuracy") is None:
+                why = "without test images"
+            else:
+                continue
+            found[why] = found.get(why, 0) + 1
+        return found
+
+    def _numbers(self, column: str) -> tuple[float, ...]:
+        """What is known of it; accuracies and losses of the runs that are finished, of all where none is."""
+        rows: Sequence[Row] = self.runs
+        if column.endswith(("_accuracy", "_loss")):
+            rows = [row for row in rows if row["status"] == "finished"] or rows
+        return tuple(row[column] for row in rows if isinstance(row.get(column), (int, float)))
 
     def _summary(self, column: str) -> Summary | None:
-        """Over the runs that are over; over all where none is."""
-        over = [row for row in self.runs if row["status"] == "finished"] or self.runs
-        values = tuple(row[column] for row in over if isinstance(row.get(column), (int, float)))
+        values = self._numbers(column)
         return _summarised(values) if values else None
 
 
@@ -224,9 +263,8 @@ class Listed:
 
 
 def listed(rows: Sequence[Row], query: Query) -> Listed:
-    """The page of `rows` (newest first) that `query` asks for."""
-    found = [row for row in rows if query.matches(row)]
-    lines = _lines(found, grouped=query.grouped)
+    """The page of `rows` (newest first) that `query` asks for. A configuration is listed with all of its seeds."""
+    lines = [line for line in _lines(rows, grouped=query.grouped) if query.keeps(line)]
     if query.sort != "created" or not query.descending or query.grouped:
         known = [line for line in lines if line.mean(query.sort) is not None]
         rest = [line for line in lines if line.mean(query.sort) is None]
@@ -234,7 +272,7 @@ def listed(rows: Sequence[Row], query: Query) -> Listed:
         lines = known + rest  # what has no number stands last, whichever way
     number = min(query.page, max(1, -(-len(lines) // PAGE)))
     start = (number - 1) * PAGE
-    return Listed(tuple(lines[start : start + PAGE]), number, len(lines), len(found))
+    return Listed(tuple(lines[start : start + PAGE]), number, len(lines), sum(len(line.runs) for line in lines))
 
 
 def configuration(row: Row) -> str:
@@ -245,19 +283,28 @@ def configuration(row: Row) -> str:
 def _lines(rows: Sequence[Row], *, grouped: bool) -> list[Line]:
     if not grouped:
         return [Line((row,)) for row in rows]
+    return [Line(tuple(group)) for group in _by_configuration(rows).values()]
+
+
+def _by_configuration(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The runs of each configuration, in the order of their seeds."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(configuration(row), []).append(row)
-    return [Line(tuple(sorted(group, key=_seed))) for group in groups.values()]
+    return {key: sorted(group, key=_seed) for key, group in groups.items()}
+
+
+@lru_cache(maxsize=256)
+def _condition(word: str) -> tuple[str, str, str] | None:
+    """``test>98%`` as the column, the sign and what is on its right; None for another word."""
+    found = _CONDITION.fullmatch(word)
+    return (_SHORT.get(found[1], found[1]), found[2], found[3]) if found else None
 
 
 def _holds(word: str, row: Row) -> bool:
-    condition = _CONDITION.fullmatch(word)
-    if condition:
-        name, sign, text = condition.groups()
-        value = row.get(_SHORT.get(name, name))
-        if name in row or name in _SHORT:
-            return _compares(value, sign, text)
+    condition = _condition(word)
+    if condition is not None and (condition[0] in row or condition[0] in _SHORT.values()):
+        return _compares(row.get(condition[0]), *condition[1:])
     texts = (row.get(name) for name in ("id", "network", "dataset", "optimizer", "status", "options"))
     return any(word.lower() in str(text).lower() for text in texts if text)
 
@@ -283,9 +330,11 @@ def _ordered(value: Any) -> tuple[bool, Any]:
 
 
 def _unique(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for name in names if 0 < len(name) <= 130))[:MOST_CHOSEN]
+    return tuple(dict.fromkeys(name for name in names if 0 < len(name) <= 130))
 
 
 @lru_cache(maxsize=4096)
 def _summarised(values: tuple[float, ...]) -> Summary:
-    return summary(values)
+    """Of accuracies: their interval ends at 0 and 1, which Student's t does not know."""
+    found = summary(values)
+    return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))

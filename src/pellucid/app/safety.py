@@ -14,7 +14,7 @@ from collections.abc import Collection, MutableMapping
 from hmac import compare_digest
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -138,9 +138,10 @@ class Safety:
         return notice(
             401,
             "Not entered",
-            "Open the address that pellucid serve printed when it started. It opens one browser, once; if it was "
-            "used elsewhere, stop the server with Ctrl-C and start it again.",
-            link=("/", "Try again"),
+            "If you have entered already in this browser, press Try again: it keeps its cookie back where a page of "
+            "another site led here. Otherwise open the address that pellucid serve printed when it started. It opens "
+            "one browser, once; if it was used elsewhere, stop the server with Ctrl-C and start it again.",
+            link=(_asked(scope), "Try again"),
         )
 
     def _enter(self, scope: Scope, cookie: str) -> Response:
@@ -160,6 +161,15 @@ class Safety:
         answer.set_cookie(cookie, secret, max_age=COOKIE_SECONDS, httponly=True, samesite="strict",
                           secure=scope["scheme"] == "https")  # fmt: skip
         return answer
+
+
+def _asked(scope: Scope) -> str:
+    """The address that was asked for, on this server whatever it says: one slash, then nothing that ends a path."""
+    if scope["method"] == "POST":  # a link asks for a page
+        return "/"
+    path = "/" + quote(scope["path"].lstrip("/\\"))
+    query = quote(scope["query_string"], safe="%&=+/:;,@!$'()*?")
+    return f"{path}?{query}" if query else path
 
 
 def _own_address(scope: Scope) -> str:

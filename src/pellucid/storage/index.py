@@ -26,7 +26,16 @@ from pellucid.storage.run_folder import RunFolder, is_locked
 
 _FILES = ("run.json", "metrics.jsonl", "result.json")
 #: The number goes up when rows change their form; rows of an older form are made anew.
-_NAME = "runs_2"
+_NAME = "runs_3"
+#: What a run that is there may be; a damaged one is "broken".
+_STATUSES = ("interrupted", "finished", "diverged")
+_SCORES = tuple(f"{split}_{value}" for split in ("train", "validation", "test") for value in ("accuracy", "loss"))
+#: Kinds of a row's values; any may be None.
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("network", "dataset", "optimizer", "created"), str),
+    **dict.fromkeys(("lr", "seconds", *_SCORES), (int, float)),
+    "seed": int,
+}
 _TABLE = f"CREATE TABLE IF NOT EXISTS {_NAME} (id TEXT PRIMARY KEY, signature TEXT NOT NULL, row TEXT NOT NULL)"
 
 
@@ -97,11 +106,34 @@ def _signature(folder: str) -> str | None:
 
 
 def _row(root: Path, name: str) -> dict[str, Any]:
+    """The row of a run; a broken one where it cannot be made, whatever the reason: no run hides the others."""
     try:
-        folder = RunFolder.open(root, name)
-        manifest, metrics, result = folder.manifest, folder.metrics(), folder.result()
+        return _checked(_read(root, name))
     except (PellucidError, OSError) as error:
-        return {"id": name, "status": "broken", "reason": str(error), "created": None}
+        reason = str(error)
+    except Exception as error:  # files that are whole, and say what no run says
+        told = f"{type(error).__name__}: {error}"[:200]
+        reason = (
+            f"{root / name}: expected the files of a run, found what none says ({told}). Restore it from a copy, or "
+            f"delete it: pellucid runs delete {name}"
+        )
+    return {"id": name, "status": "broken", "reason": reason, "created": None}
+
+
+def _checked(row: dict[str, Any]) -> dict[str, Any]:
+    """The row; TypeError or ValueError where a value is not of the kind that lists search, sort and draw."""
+    for name, wanted in _TYPES.items():
+        value = row[name]
+        if value is not None and (isinstance(value, bool) or not isinstance(value, wanted)):
+            raise TypeError(f"{name} is {type(value).__name__}")
+    if row["status"] not in _STATUSES:
+        raise ValueError(f"status is {row['status']!r}")
+    return row
+
+
+def _read(root: Path, name: str) -> dict[str, Any]:
+    folder = RunFolder.open(root, name)
+    manifest, metrics, result = folder.manifest, folder.metrics(), folder.result()
     spec = manifest.get("spec", {})
     recipe = spec.get("recipe", {})
     numbers = result or (metrics[-1] if metrics else {})
@@ -114,11 +146,7 @@ def _row(root: Path, name: str) -> dict[str, Any]:
         "lr": recipe.get("lr"),
         "seed": spec.get("seed"),
         "epochs": len(metrics),
-        **{
-            f"{split}_{value}": numbers.get(f"{split}_{value}")
-            for split in ("train", "validation", "test")
-            for value in ("accuracy", "loss")
-        },
+        **{score: numbers.get(score) for score in _SCORES},
         "seconds": numbers.get("seconds"),
         "created": manifest.get("created"),
         "configuration": _configuration(spec),

@@ -41,8 +41,8 @@ def test_what_an_address_should_not_say_is_left_out(pair: tuple[str, str]) -> No
     assert Query.read([pair]) == Query()
 
 
-def test_an_address_chooses_only_so_many_runs() -> None:
-    assert len(Query.read([("run", str(k)) for k in range(1000)]).chosen) == 40
+def test_an_address_chooses_every_run_once() -> None:
+    assert len(Query.read([("run", str(k)) for k in range(500)]).chosen) == 500
     assert Query.read([("run", "a" * 10_000), ("run", ""), ("run", "b"), ("run", "b")]).chosen == ("b",)
 
 
@@ -94,10 +94,60 @@ def test_seeds_of_one_configuration_are_one_line_with_their_mean_and_interval() 
     assert line.seeds == "0–2" and line.key == "c-aaaaaaaaaa"
 
 
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ("test>90%", ["good"]),
+        ("test<=80%", ["bad"]),
+        ("test>=85%", ["good"]),  # one seed of the bad one is as good
+        ("test>85% seed=1", ["good"]),
+        ("seed=2", ["good", "bad"]),  # all else is asked of each run
+        ("seed=1 diverged", ["bad"]),
+        ("seed=0 diverged", []),
+        ("epochs=5", ["good", "bad"]),
+        ("epochs>5", []),
+    ],
+)
+def test_a_configuration_is_kept_or_dropped_with_all_of_its_seeds(words: str, kept: list[str]) -> None:
+    values = {"good": [0.97, 0.89, 0.95], "bad": [0.70, 0.99, 0.86]}
+    rows = [
+        made(k, id=f"{key}{k}", configuration=key, test_accuracy=value)
+        for key, of_seeds in values.items()
+        for k, value in enumerate(of_seeds)
+    ]
+    rows[4]["status"] = "diverged"
+    found = listed(rows, Query(words=words, sort="test_accuracy"))
+    assert [line.first["configuration"] for line in found.page] == kept
+    assert all(len(line.runs) == 3 for line in found.page) and found.runs == 3 * len(kept)
+
+
+def test_a_status_is_asked_of_each_run_and_keeps_the_others_of_its_configuration() -> None:
+    rows = [made(0), made(1, status="running"), made(2, configuration="bbbbbbbbbb")]
+    found = listed(rows, Query(status="running"))
+    assert [len(line.runs) for line in found.page] == [2]
+    assert ids(rows, status="running") == ["mlp-digits-s1"]
+
+
+def test_the_mean_that_is_sorted_by_is_the_one_that_is_shown() -> None:
+    steady = [made(k, configuration="steady", test_accuracy=0.8) for k in range(2)]
+    torn = [made(k, configuration="torn", test_accuracy=0.9) for k in range(2)]
+    torn += [made(2, configuration="torn", test_accuracy=0.1, status="diverged")]
+    found = listed(steady + torn, Query(sort="test_accuracy"))
+    assert [line.first["configuration"] for line in found.page] == ["torn", "steady"]
+
+
 def test_a_mean_is_over_the_runs_that_are_over() -> None:
     line = Line((made(0, test_accuracy=0.9), made(1, test_accuracy=0.1, status="running")))
     assert line.test is not None and (line.test.n, line.test.mean) == (1, 0.9)
     assert line.statuses == {"running": 1, "finished": 1}
+    assert line.left_out() == {"still in training": 1}
+
+
+@pytest.mark.parametrize("values", [(0.999, 0.9, 1.0), (0.0, 0.1, 0.001), (0.0, 1.0)])
+def test_an_interval_of_accuracies_ends_at_nothing_and_at_all(values: tuple[float, ...]) -> None:
+    line = Line(tuple(made(k, test_accuracy=value, validation_accuracy=value) for k, value in enumerate(values)))
+    for one in (line.test, line.validation):
+        assert one is not None and 0.0 <= one.low < one.mean < one.high <= 1.0
 
 
 def test_a_long_list_has_pages_and_a_page_beyond_the_last_is_the_last() -> None:

@@ -16,6 +16,7 @@ from pellucid.app.library import Library
 from pellucid.app.listing import Query
 from pellucid.spec.run import RunSpec
 from pellucid.storage.run_folder import RunFolder
+from pellucid.storage.study_folder import StudyFolder
 from pellucid.verbs.run import Run
 from pellucid.verbs.runs import runs
 
@@ -99,7 +100,7 @@ def test_studies_are_listed_and_shown_with_the_runs_behind_their_lines(tmp_path:
     (tmp_path / "studies" / "torn" / "study.json").write_text("{")
     with TestClient(application(tmp_path), base_url=HOME) as client:
         text = client.get("/studies").text
-        assert "4 of 4 done" in text and "negative-images" in text and "checksum" in text
+        assert "4 of 4 done," in text and "under way" not in text and "negative-images" in text and "checksum" in text
         assert client.get("/study/rates").status_code == 200
         verdicts = unescape(client.get("/study/rates/section/verdicts", headers=PART).text)
         assert all(words[1:] in verdicts for words in found.verdicts())
@@ -109,6 +110,9 @@ def test_studies_are_listed_and_shown_with_the_runs_behind_their_lines(tmp_path:
         for name in ("nothing", "..", "%2e%2e", "a" * 5_000):
             assert client.get(f"/study/{name}/section/table", headers=PART).status_code in (400, 404)
         assert "cannot be read" in client.get("/study/torn").text
+    RunFolder.delete(tmp_path, found.rows[0].run)
+    with TestClient(application(tmp_path), base_url=HOME) as client, StudyFolder(tmp_path, "rates").lock():
+        assert "3 of 4 done, under way" in client.get("/studies").text
 
 
 def test_a_report_s_study_shows_what_was_claimed(client: TestClient) -> None:

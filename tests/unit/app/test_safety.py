@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from starlette.testclient import TestClient
@@ -36,6 +39,35 @@ def test_nobody_is_let_in_without_the_cookie(stranger: TestClient) -> None:
     for path in ("/", "/runs", "/run/x", "/train", "/nothing"):
         answer = stranger.get(path)
         assert answer.status_code == 401 and "pellucid serve" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "link"),
+    [
+        ("/runs?run=a&run=c-b&q=lr%3C0.1%20%C3%A4", "/runs?run=a&run=c-b&q=lr%3C0.1%20%C3%A4"),
+        ("/run/x/look?way=grad_cam#no", "/run/x/look?way=grad_cam"),
+        ("/run/%22%3E%3Cb%3E%0a?%22%3E<b>'", "/run/%22%3E%3Cb%3E%0A?%22%3E%3Cb%3E'"),
+        ("//evil.example/x", "/evil.example/x"),
+        ("/%2Fevil.example/x?y", "/evil.example/x?y"),
+        ("/%5Cevil.example", "/evil.example"),
+        ("/%2F%5C/evil.example", "/evil.example"),
+    ],
+)
+def test_who_comes_by_a_link_of_another_site_tries_again_at_the_page_that_was_asked_for(
+    stranger: TestClient, asked: str, link: str
+) -> None:
+    answer = stranger.get(HOME + asked)
+    (found,) = re.findall(r'<a href="([^"]*)">Try again</a>', answer.text)
+    assert answer.status_code == 401 and unescape(found) == link
+    address = urlsplit(urljoin(HOME, link))  # as a browser takes it
+    assert f"{address.scheme}://{address.netloc}" == HOME
+    words = answer.text.partition("<p>")[2]
+    assert words.startswith("If you have entered already in this browser, press Try again")
+    assert "<b>" not in answer.text
+
+
+def test_a_change_that_is_not_let_in_leads_to_the_first_page(stranger: TestClient) -> None:
+    assert '<a href="/">Try again</a>' in stranger.post("/run/x/stop", headers={"origin": HOME}).text
 
 
 def test_the_token_gives_a_cookie_that_scripts_and_other_sites_do_not_get(stranger: TestClient) -> None:

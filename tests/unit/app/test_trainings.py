@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from waiting import until
 
 from pellucid.app import trainings as module
 from pellucid.app.application import application
-from pellucid.app.trainings import Trainings, words_of_run
+from pellucid.app.trainings import Training, Trainings, words_of_run
 from pellucid.errors import UsageError
 from pellucid.verbs.run import Run
 
@@ -79,6 +80,18 @@ def test_one_is_trained_at_a_time_and_the_others_wait_in_a_line_that_has_an_end(
     left = line.close()
     assert len(left) == 1 and "--seed 2" in left[0]
     assert line.of(first).state == "stopped"  # type: ignore[union-attr]
+
+
+def test_all_that_wait_are_shown_and_the_last_few_that_ended(
+    client: TestClient, line: Trainings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trainings, "_advance", lambda self: None)  # nothing is begun
+    for k in range(20):
+        line.begin(f"waits{k:02d}", ["train"])
+    for k in range(9):
+        line._all.append(Training(f"ended{k:02d}", (), state="finished"))
+    shown = re.findall(r'<a href="/run/(\w+)">', client.get("/train").text)
+    assert shown == [f"waits{k:02d}" for k in range(20)] + [f"ended{k:02d}" for k in (8, 7, 6, 5, 4)]
 
 
 def test_a_training_that_fails_says_why(client: TestClient, line: Trainings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -11,10 +12,9 @@ from starlette.routing import Route
 
 from pellucid.app import render
 from pellucid.app.curves import labels
-from pellucid.app.library import Library
-from pellucid.app.listing import METRICS, Line, Query, Row, configuration
+from pellucid.app.library import UNREADABLE, Library, unreadable
+from pellucid.app.listing import METRICS, MOST_DRAWN, Line, Query, Row, configuration
 from pellucid.displays.table import Table
-from pellucid.errors import PellucidError
 from pellucid.evaluation.comparison import compare
 from pellucid.report.section import named
 from pellucid.verbs.compare import compare as compare_two
@@ -46,9 +46,11 @@ def show(request: Request) -> Response:
         title="Compare",
         query=query,
         chosen=chosen,
+        drawn=chosen[:MOST_DRAWN],
         lines=lines,
         words=_verdicts(library, lines) if len(lines) >= 2 else _of_one(library, chosen),
-        differences=_differences(library, lines),
+        differences=_differences(library, dict(islice(lines.items(), MOST_DRAWN))),
+        beside=MOST_DRAWN,
         metrics=METRICS,
         missing=len(query.chosen) > 0 and not chosen,
     )
@@ -67,7 +69,17 @@ def _verdicts(library: Library, lines: Mapping[str, Line]) -> list[str]:
         return [f"These were tested on different data ({', '.join(sorted(data))}): their accuracies do not compare."]
     seeds = sorted({row["seed"] for line in lines.values() for row in line.runs if isinstance(row.get("seed"), int)})
     arms = {name: [_of_seed(line, seed) for seed in seeds] for name, line in lines.items()}
-    return [pair.words for pair in compare(arms)]
+    return [pair.words + _left_out(lines, pair.first, pair.second) for pair in compare(arms)]
+
+
+def _left_out(lines: Mapping[str, Line], *names: str) -> str:
+    """Which seeds say nothing, and why: a configuration that often diverges is not better for that."""
+    told = [
+        f"{count} of {len(lines[name].runs)} seeds of {name}, {why}"
+        for name in names
+        for why, count in lines[name].left_out().items()
+    ]
+    return f" (left out: {'; '.join(told)})" if told else ""
 
 
 def _data(library: Library, line: Line) -> str:
@@ -75,7 +87,7 @@ def _data(library: Library, line: Line) -> str:
     name = str(line.first.get("dataset"))
     try:
         return library.run(str(line.first["id"])).spec.data.path or name
-    except (PellucidError, KeyError, TypeError, ValueError):
+    except UNREADABLE:
         return name
 
 
@@ -94,8 +106,8 @@ def _of_one(library: Library, rows: Sequence[Row]) -> list[str]:
     try:
         first, second = (library.run(str(row["id"])) for row in rows)
         return compare_two(first, second).words.split("\n")
-    except PellucidError as error:
-        return [str(error)]
+    except UNREADABLE as error:
+        return [unreadable("These two", error)]
 
 
 def _differences(library: Library, lines: Mapping[str, Line]) -> Table | None:
@@ -104,8 +116,8 @@ def _differences(library: Library, lines: Mapping[str, Line]) -> Table | None:
     for name, line in lines.items():
         try:
             sides[name] = _flat(library.run(str(line.first["id"])))
-        except PellucidError as error:
-            sides[name] = {"spec": str(error)}
+        except UNREADABLE as error:
+            sides[name] = {"spec": unreadable(line.first["id"], error)}
     keys = list(dict.fromkeys(key for side in sides.values() for key in side))
     differing = [key for key in keys if len({side.get(key) for side in sides.values()}) > 1]
     if len(lines) < 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from math import inf
 from typing import Any, Final
 
 import anyio
@@ -14,7 +15,7 @@ from starlette.routing import Route
 
 from pellucid.app.curves import Follower
 from pellucid.app.library import Library
-from pellucid.app.listing import Query
+from pellucid.app.listing import MOST_DRAWN, Query
 from pellucid.app.trainings import Trainings
 from pellucid.storage.run_folder import RunFolder
 
@@ -31,7 +32,8 @@ def routes() -> list[Route]:
 
 
 async def events(request: Request) -> Response:
-    """`run`, `metric`: whose curves are told. `list`: tell when the list of runs changes. `training`: of this run.
+    """`run`, `metric`: whose curves are told. `training`: of this run. `list`: the stamp of the list that the page
+    shows; told when it is another by now, and whenever it changes.
 
     Events: `curves`, a JSON list of the series that changed (see `Follower.changes`); `list`, without content;
     `training`, when the line of trainings moves: its state, how many are ahead, whether the run is there.
@@ -40,9 +42,9 @@ async def events(request: Request) -> Response:
     query = Query.read(request.query_params.multi_items())
     library.forget()  # what was begun this moment is followed too
     rows = await anyio.to_thread.run_sync(library.rows)
-    follower = Follower(library, query.chosen_runs(rows), query.metric)
+    follower = Follower(library, query.chosen_runs(rows)[:MOST_DRAWN], query.metric)
     line = _Line(library, request.app.state.trainings, request.query_params.get("training", ""))
-    stream = _told(library, follower, line, listing="list" in request.query_params)
+    stream = _told(library, follower, line, shown=request.query_params.get("list"))
     return StreamingResponse(stream, media_type="text/event-stream")
 
 
@@ -70,10 +72,9 @@ class _Line:
         return found
 
 
-async def _told(library: Library, follower: Follower, line: _Line, *, listing: bool) -> AsyncIterator[str]:
+async def _told(library: Library, follower: Follower, line: _Line, *, shown: str | None) -> AsyncIterator[str]:
     yield "retry: 2000\n\n"
-    spoken = looked = asyncio.get_running_loop().time()
-    before = await anyio.to_thread.run_sync(library.stamp) if listing else None
+    spoken, looked = asyncio.get_running_loop().time(), -inf
     while True:
         now = asyncio.get_running_loop().time()
         changed = await anyio.to_thread.run_sync(follower.changes)
@@ -84,10 +85,10 @@ async def _told(library: Library, follower: Follower, line: _Line, *, listing: b
         if moved:
             yield _event("training", moved)
             spoken = now
-        if listing and now - looked >= LIST_SECONDS:
+        if shown is not None and now - looked >= LIST_SECONDS:
             looked, stamp = now, await anyio.to_thread.run_sync(library.stamp)
-            if stamp != before:
-                before, spoken = stamp, now
+            if stamp != shown:
+                shown, spoken = stamp, now
                 yield _event("list", None)
         if now - spoken >= BREATH_SECONDS:
             spoken = now

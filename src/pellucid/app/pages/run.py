@@ -14,7 +14,7 @@ from starlette.routing import Route
 from pellucid import catalog
 from pellucid.app import render
 from pellucid.app.behind import ANSWERS, ORDERS, PAGE, Selection, links
-from pellucid.app.library import Library, NoSuchRunError
+from pellucid.app.library import UNREADABLE, Library, NoSuchRunError
 from pellucid.app.listing import METRICS
 from pellucid.app.trainings import Trainings
 from pellucid.displays.display import Display
@@ -22,7 +22,7 @@ from pellucid.displays.interactive import figure, png_address
 from pellucid.displays.matrix import Matrix
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
-from pellucid.errors import DataError, PellucidError, UsageError, unknown_name
+from pellucid.errors import DataError, UsageError, unknown_name
 from pellucid.report.run.answers import answers
 from pellucid.report.run_sections import SECTIONS, section
 from pellucid.verbs.look import look
@@ -198,7 +198,7 @@ def _facts(run: Run) -> dict[str, Any]:
     """The run's summary; nothing where its files do not let themselves be read, which its sections will say."""
     try:
         return run.summary()
-    except (PellucidError, KeyError):
+    except UNREADABLE:
         return {}
 
 

@@ -9,9 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pellucid.app import render
-from pellucid.app.curves import labels
-from pellucid.app.library import Library
-from pellucid.app.listing import COLUMNS, METRICS, STATUSES, Query, configuration, listed
+from pellucid.app.library import Library, stamp
+from pellucid.app.listing import COLUMNS, METRICS, MOST_DRAWN, STATUSES, Query, configuration, listed
 
 #: Running runs whose curves are drawn without being chosen.
 MOST_RUNNING = 8
@@ -28,8 +27,8 @@ def show(request: Request) -> Response:
     rows = library.rows()
     query = Query.read(request.query_params.multi_items())
     chosen = query.chosen_runs(rows)
-    running = [row for row in rows if row["status"] == "running"][:MOST_RUNNING]
-    drawn = chosen or running
+    running = [row for row in rows if row["status"] == "running"]
+    drawn = chosen[:MOST_DRAWN] or running[:MOST_RUNNING]
     values: dict[str, Any] = {
         "title": "Runs",
         "query": query,
@@ -43,7 +42,8 @@ def show(request: Request) -> Response:
         "datasets": sorted({row["dataset"] for row in rows if row.get("dataset")}),
         "chosen": chosen,
         "drawn": drawn,
-        "labels": labels(drawn),
+        "drawable": len(chosen or running),
+        "stamp": stamp(rows),
         "root": str(library.root),
     }
     if not rows:

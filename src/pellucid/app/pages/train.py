@@ -13,7 +13,7 @@ from starlette.routing import Route
 from pellucid.app import forms, render
 from pellucid.app.forms import Filled
 from pellucid.app.library import Library
-from pellucid.app.trainings import Trainings, words_of_form, words_of_run
+from pellucid.app.trainings import Training, Trainings, words_of_form, words_of_run
 from pellucid.errors import PellucidError, UsageError
 from pellucid.images import Splits
 from pellucid.spec.run import RunSpec
@@ -25,6 +25,8 @@ from pellucid.verbs.train import prepare
 
 #: Fields of a form's body, at most.
 MOST_FIELDS: Final = 200
+#: Ended trainings that are shown, at most.
+MOST_ENDED: Final = 5
 
 
 def routes() -> list[Route]:
@@ -142,8 +144,15 @@ def _form(request: Request, form: Filled, *, code: int = 200, trouble: str = "")
         first=sorted(first, key=lambda control: forms.FIRST.index(control.name)),
         rest=rest,
         titles=forms.TITLES,
-        trainings=request.app.state.trainings.all(),
+        trainings=_line(request.app.state.trainings),
     )
+
+
+def _line(trainings: Trainings) -> list[Training]:
+    """All trainings that are not over, and the last few that are."""
+    every = trainings.all()
+    older = [one for one in every if not one.open][MOST_ENDED:]
+    return [one for one in every if one not in older]
 
 
 def _known(library: Library, spec: RunSpec, splits: Splits) -> dict[str, Any]:

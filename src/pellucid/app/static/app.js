@@ -6,6 +6,10 @@ export function announce(words) {
   if (place) place.textContent = words;
 }
 
+/** What is said where no answer comes. */
+export const SILENT = '<p class="trouble" role="alert"><strong>The server does not answer.</strong> ' +
+  "Start it again with: pellucid serve. Nothing on disk is lost.</p>";
+
 /** The text of a part of a page; a failure's own words where the server gives some, or a sentence that it is gone. */
 export async function part(address, options = {}) {
   try {
@@ -13,12 +17,7 @@ export async function part(address, options = {}) {
     return { ok: answer.ok, status: answer.status, text: await answer.text() };
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    return {
-      ok: false,
-      status: 0,
-      text: '<p class="trouble" role="alert"><strong>The server does not answer.</strong> ' +
-        "Start it again with: pellucid serve. Nothing on disk is lost.</p>",
-    };
+    return { ok: false, status: 0, text: SILENT };
   }
 }
 

@@ -31,6 +31,7 @@ export class Curves {
     this.series = new Map();
     this.percent = metric.endsWith("accuracy");
     this.at = null;
+    this.wanted = false;
     this.frame = document.createElement("div");
     this.frame.className = "plot";
     this.readout = document.createElement("div");
@@ -56,6 +57,14 @@ export class Curves {
       this.series.set(one.id, kept ? { ...one, x: before.x, y: before.y } : one);
     }
     this.draw();
+  }
+
+  /** Takes the keys' focus, also where nothing is drawn yet; at: the epoch that was told, null for none. */
+  focus(at) {
+    this.wanted = !this.drawing;
+    if (this.wanted) return;
+    this.drawing.focus({ preventScroll: true });
+    if (at !== null) this.show(at);
   }
 
   groups() {
@@ -145,19 +154,31 @@ export class Curves {
       event.preventDefault();
       this.show((this.at ?? (steps[event.key] > 0 ? 0 : last + 1)) + steps[event.key]);
     });
-    const focused = document.activeElement === this.drawing;
+    const focused = this.wanted || document.activeElement === this.drawing;
+    this.wanted = false;
     if (this.drawing) this.drawing.replaceWith(drawing);
     else this.frame.prepend(drawing);
     this.drawing = drawing;
-    if (focused) drawing.focus();
+    if (focused) drawing.focus({ preventScroll: true });
     if (this.at !== null) this.show(this.at);
     this.write(groups);
   }
 
   /** What the drawing says, for those who do not see it. */
   summary(groups) {
-    const parts = groups.map((group) => `${group.label}: ${this.told(this.mean(group.runs.map((one) => one.y.at(-1))))}`);
+    const parts = groups.map((group) => {
+      const { epoch, value } = this.newest(group);
+      return `${group.label}: ${this.told(value)}${epoch ? ` at epoch ${epoch}` : ""}`;
+    });
     return `${this.words} by epoch. Newest values: ${parts.join("; ")}. Arrow keys go through the epochs.`;
+  }
+
+  /** Of a group the mean at the last epoch that all of its runs with epochs have: of how many runs, and which epoch. */
+  newest(group) {
+    const begun = group.runs.filter((one) => one.x.length);
+    const epoch = begun.length ? Math.min(...begun.map((one) => one.x.at(-1))) : 0;
+    const known = begun.map((one) => one.y[one.x.indexOf(epoch)]).filter((value) => value !== null && value !== undefined);
+    return { epoch, value: this.mean(known), count: known.length };
   }
 
   mean(values) {
@@ -206,13 +227,15 @@ export class Curves {
       name.textContent = group.label;
       if (group.runs.length === 1) name.href = `/run/${encodeURIComponent(group.runs[0].id)}`;
       const value = document.createElement("b");
-      value.textContent = this.told(this.mean(group.runs.map((one) => one.y.at(-1))));
+      const newest = this.newest(group);
+      value.textContent = this.told(newest.value);
       const many = document.createElement("span");
       many.className = "quiet";
       const running = group.runs.filter((one) => one.status === "running").length;
       const lost = group.runs.filter((one) => one.status === "gone" || one.status === "broken").length;
       many.textContent = [
-        group.runs.length > 1 ? `mean of ${group.runs.length}` : "",
+        group.runs.length > 1 && newest.count ? `mean of ${newest.count}` : "",
+        newest.count ? `epoch ${newest.epoch}` : "",
         running ? "running" : "",
         lost ? (group.runs.length > 1 ? `${lost} gone` : "gone") : "",
       ].filter(Boolean).join(", ");

@@ -19,7 +19,7 @@ export function follow({ changed = () => {}, training = "", moved = () => {} } =
     const query = new URLSearchParams({ metric: metric.value });
     for (const run of chart.dataset.runs.split(" ")) query.append("run", run);
     if (training) query.set("training", training);
-    close = listen(`/events?${query}`, {
+    close = listen(() => `/events?${query}`, {
       training: moved,
       curves: (series) => {
         curves.update(series);

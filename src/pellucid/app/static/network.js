@@ -122,6 +122,21 @@ function addressOf(neuron, image = state.image) {
 
 function remember(push) {
   history[push ? "pushState" : "replaceState"](null, "", addressOf(state.kept));
+  keepImage();
+}
+
+/** Other layers and the search show the image that the address names. */
+function keepImage() {
+  const image = new URLSearchParams(location.search).get("image") || "";
+  for (const link of document.querySelectorAll('a[href^="?layer="]')) {
+    const query = new URLSearchParams(link.search);
+    if (image) query.set("image", image);
+    else query.delete("image");
+    link.href = `?${query}`;
+  }
+  const field = document.querySelector("form[role=search] input[name=image]");
+  field.value = image;
+  field.disabled = !image;
 }
 
 async function go(step) {
@@ -133,6 +148,7 @@ async function go(step) {
 }
 
 async function restore() {
+  keepImage();
   const query = new URLSearchParams(location.search);
   const image = query.get("image") || "";
   const [channel, row, column] = ["channel", "row", "column"].map((name) => Number(query.get(name)) || 0);

@@ -8,7 +8,7 @@ const view = document.getElementById("view");
 let asked = 0;
 let curves = null;
 let close = () => {};
-let followed = "";
+let followed = null;
 
 /** The address that the tools, the choice and the present order make. */
 function address(changes = {}) {
@@ -36,7 +36,9 @@ async function go(to, history_ = "push") {
   const answer = await part(to);
   if (mine !== asked) return;
   if (!answer.ok) {
-    view.querySelector("#list").innerHTML = answer.text;
+    const list = view.querySelector("#list");
+    list.innerHTML = answer.text;
+    list.dataset.stamp = "";  // once the server answers again, it tells that the list is another
     return;
   }
   place(answer.text);
@@ -52,7 +54,9 @@ function place(text) {
   }
   const active = document.activeElement;
   const typing = active?.form?.classList.contains("tools") ? active : null;
-  const focus = active?.dataset?.focus || active?.getAttribute?.("href") || (active?.name === "run" ? active.value : "");
+  const drawing = active?.closest?.("#chart svg") ? { at: curves?.at ?? null } : null;
+  const focus = active?.id === "metric" ? "metric"
+    : active?.dataset?.focus || active?.getAttribute?.("href") || (active?.name === "run" ? active.value : "");
   if (typing) {
     const now = fresh.content.querySelector("form.tools");
     now.replaceWith(view.querySelector("form.tools"));
@@ -64,12 +68,14 @@ function place(text) {
   view.replaceChildren(fresh.content);
   if (typing) typing.focus();
   else if (focus) {
-    const found = [...view.querySelectorAll("[data-focus], a, input[name=run]")].find(
-      (one) => one.dataset.focus === focus || one.getAttribute("href") === focus || (one.name === "run" && one.value === focus),
+    const found = [...view.querySelectorAll("[data-focus], a, input[name=run], #metric")].find(
+      (one) => one.id === focus || one.dataset.focus === focus || one.getAttribute("href") === focus
+        || (one.name === "run" && one.value === focus),
     );
     found?.focus({ preventScroll: true });
   }
   follow();
+  if (drawing) curves?.focus(drawing.at);
   const counted = view.querySelector(".below .quiet:last-child, #list .empty h2");
   if (counted) announce(counted.textContent);
 }
@@ -81,18 +87,18 @@ function metricOf(root) {
 /** Listens to the list, and to the runs that are drawn. */
 function follow() {
   const chart = document.getElementById("chart");
-  const query = new URLSearchParams({ list: "1" });
+  const query = new URLSearchParams();
   if (chart) {
     query.set("metric", metricOf(view));
     for (const run of chart.dataset.runs.split(" ")) query.append("run", run);
   }
-  const to = `/events?${query}`;
-  if (to === followed) return;
-  followed = to;
+  if (followed === String(query)) return;
+  followed = String(query);
   close();
   curves?.close();
   curves = chart ? new Curves(chart, metricOf(view), view.querySelector("#metric").selectedOptions[0].textContent) : null;
-  close = listen(to, {
+  const stamp = () => document.querySelector("[data-stamp]").dataset.stamp;
+  close = listen(() => `/events?${new URLSearchParams([...query, ["list", stamp()]])}`, {
     curves: (changed) => curves?.update(changed),
     list: () => (view ? go(location.pathname + location.search, "none") : location.reload()),
   });
