@@ -189,8 +189,10 @@ def _size(name: str, size: dict[str, Any]) -> str:
     if not size["left"]:
         return f"study {name}: {size['trials']:,} trials, all done"
     words = f", {done:,} of them done" if done else ""
-    left = f"about {duration(size['seconds'])} on {size['workers']} workers"
-    return f"study {name}: {size['trials']:,} trials{words}, {left}"
+    left = f"about {duration(size['seconds'])} on {size['workers']} worker{'s' * (size['workers'] > 1)}"
+    few = size["more_seeds"]
+    more = f"; no difference can be told with so few seeds: {few} more, or fewer configurations" if few else ""
+    return f"study {name}: {size['trials']:,} trials{words}, {left}{more}"
 
 
 def compare(

@@ -304,8 +304,8 @@ def _pair(
 
 
 def seeds_to_say(n: int, family: int, alpha: float = ALPHA) -> int:
-    """Seeds beyond n from which on anything can be said of a pair among `family`."""
-    return next(k for k in range(1, 1100) if family * reachable_p(n + k) <= alpha and n + k >= 3)
+    """Seeds beyond n from which on anything can be said of a pair among `family`; 0 where that is so with n."""
+    return next(k for k in range(1100) if family * reachable_p(n + k) <= alpha and n + k >= 3)
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import comb
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pellucid.errors import DataError, SpecError, UsageError
+from pellucid.evaluation.comparison import seeds_to_say
 from pellucid.spec.run import RunSpec
 from pellucid.spec.study import MANY, Study, label
 from pellucid.storage.run_folder import RunFolder
@@ -31,7 +33,8 @@ def estimate(
 
     A few steps of each kind of training are timed: configurations that differ in rates alone are of one kind. runs:
     where finished trials are looked for. many: whether there are so many that the caller should ask first; of these
-    each level is looked at once, not each combination.
+    each level is looked at once, not each combination. more_seeds: how many more it takes until anything can be said
+    of a pair of arms, however different they are.
 
     Raises UsageError, SpecError or DataError for what does not exist or fit.
     """
@@ -67,7 +70,7 @@ def estimate(
     total = sum(
         an_epoch.get(kind, usual) * epochs * count for kind, members in kinds.items() for epochs, count in members
     )
-    to_do = sum(left.values())
+    to_do, arms = sum(left.values()), len({asked.arm(config) for config in configs})
     processes = max(1, min(workers or cores(), to_do))
     return {
         "trials": asked.size,
@@ -75,6 +78,7 @@ def estimate(
         "workers": processes,
         "seconds": total / processes,
         "many": asked.size > MANY,
+        "more_seeds": seeds_to_say(len(asked.seeds), comb(arms, 2)) if arms > 1 else 0,
     }
 
 

@@ -270,6 +270,25 @@ def test_a_search_has_seeds_of_its_own() -> None:
         Search(name="s", base={}, space=(Dimension("seed", "choice", choices=(1, 2)),))
 
 
+def test_seeds_that_can_say_nothing_are_told_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (
+        "study",
+        "mlp",
+        "digits",
+        "--vary",
+        "optimizer=adam,sgd,adagrad,rmsprop",
+        "--dry-run",
+        "--runs",
+        tmp_path,
+    )
+    assert pellucid(*words, "--seeds", 5, monkeypatch=monkeypatch) == 0
+    assert "no difference can be told with so few seeds: 1 more" in capsys.readouterr().out
+    assert pellucid(*words, "--seeds", 6, monkeypatch=monkeypatch) == 0
+    assert "few seeds" not in capsys.readouterr().out
+
+
 def test_a_file_goes_with_seeds_and_a_name_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
