@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 
 from pellucid.app.library import BusyError, Library, NoSuchRunError
 from pellucid.app.makers import AtlasMakers
-from pellucid.app.pages import atlas, compare, events, live, look, network, run, runs, studies, train
+from pellucid.app.pages import atlas, compare, events, live, look, network, report, run, runs, studies, train
 from pellucid.app.render import failure
 from pellucid.app.safety import LOCAL_HOSTS, Door, Safety
 from pellucid.app.trainings import Trainings
@@ -38,6 +38,7 @@ PAGES: Final[tuple[Callable[[], list[Route]], ...]] = (
     live.routes,
     compare.routes,
     studies.routes,
+    report.routes,
     train.routes,
     events.routes,
 )

@@ -14,6 +14,7 @@ from pellucid.app import render
 from pellucid.app.curves import labels
 from pellucid.app.library import UNREADABLE, Library, unreadable
 from pellucid.app.listing import METRICS, MOST_DRAWN, Line, Query, Row, configuration
+from pellucid.app.pages.report import MOST
 from pellucid.displays.table import Table
 from pellucid.evaluation.comparison import compare
 from pellucid.report.section import named
@@ -52,6 +53,7 @@ def show(request: Request) -> Response:
         differences=_differences(library, dict(islice(lines.items(), MOST_DRAWN))),
         beside=MOST_DRAWN,
         metrics=METRICS,
+        report=f"/compare/report.html?{request.url.query}" if 2 <= len(chosen) <= MOST else "",
         missing=len(query.chosen) > 0 and not chosen,
     )
 
