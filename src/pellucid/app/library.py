@@ -279,10 +279,10 @@ def _study_row(folder: StudyFolder, finished: set[str]) -> dict[str, Any]:
     return {
         "name": folder.path.name,
         "trials": (len(kept["listed"]) or prod(sizes)) * len(kept["seeds"]),
-        "done": sum(run in finished for run in runs.values()),
+        "done": sum(run in finished for run in runs.values()) if runs else None,
         "running": is_locked(folder.path),
         "factors": [f"{one['name']}: {len(one['levels'])}" for one in kept["factors"]],
-        "base": f"{kept['base'].get('network', '')} on {kept['base'].get('data', '')}",
+        "base": f"{kept['base'].get('network', 'networks')} on {kept['base'].get('data', 'several sets')}",
         "seeds": len(kept["seeds"]),
         "metric": str(kept["metric"]).replace("_", " "),
         "changed": datetime.fromtimestamp((folder.path / "study.json").stat().st_mtime, UTC).isoformat(),
