@@ -30,10 +30,11 @@ def report(
     json: Json = False,
 ) -> None:
     """Everything there is to say of a run, a study or several runs, in one file that needs nothing else."""
-    from pellucid.cli.terminal import emit, emit_json
+    from pellucid.cli.terminal import emit, emit_json, say
     from pellucid.report.build import report as build
     from pellucid.report.build import subjects
     from pellucid.report.files import place, save, save_tables
+    from pellucid.report.weight import note
 
     found = subjects(names, runs=runs)
     target = place(found, output, format, tables, force=force)  # before anything is computed
@@ -41,6 +42,9 @@ def report(
     written = save(document, target)
     if tables is not None:
         written += save_tables(document, tables)
+    heavy = note(written[0], document.kind)
+    if heavy is not None:
+        say(heavy)
     if json:
         emit_json(
             {

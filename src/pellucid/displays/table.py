@@ -17,6 +17,8 @@ from pellucid.displays.palette import INK, LINE, QUIET
 _ROW, _CHARACTER, _GAP = 22, 7.3, 24
 #: Characters of a cell in a page, at most.
 _LONGEST = 300
+#: Signs that LaTeX runs together: -- is one dash, '' one quotation mark, ?` a question mark on its head.
+_JOINED = re.compile(r"([-'`,])(?=\1)|([?!])(?=`)")
 #: Texts that are numbers for sure: with a sign or a point. Others may be names, such as the classes of digits.
 _NUMBER = re.compile(r"[+-]\d[\d,]*(\.\d+)?|\d[\d,]*\.\d+")
 
@@ -65,15 +67,18 @@ class Table(Display):
         return "\n".join([line(self.columns), rule, *map(line, self._cells())])
 
     def csv(self) -> str:
-        """For a spreadsheet: values as they are."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows(self.rows)
-        return out.getvalue()
+        """For a spreadsheet: values as they are; a cell with a line break of any kind is quoted, one of "\\r" too."""
+        lines = []
+        for row in (self.columns, *self.rows):
+            out = io.StringIO()
+            csv.writer(out, lineterminator="\r\n").writerow(row)
+            lines.append(out.getvalue().removesuffix("\r\n"))
+        return "".join(f"{line}\n" for line in lines)
 
     def latex(self) -> str:
         """For a paper: a booktabs table, its title the caption; needs ``\\usepackage{booktabs}``.
+
+        No cell is an option of the row before it, and -- stays two signs, as commands have it.
 
         >>> print(Table(("a_b", "n"), [("x & y", 1)]).latex())
         \\begin{tabular}{lr}
@@ -86,7 +91,8 @@ class Table(Display):
         """
 
         def line(cells: Sequence[str]) -> str:
-            return " & ".join(map(_tex, cells)) + r" \\"
+            words = " & ".join(map(_tex, cells)) + r" \\"
+            return f"{{}}{words}" if words.startswith(("[", "*")) else words
 
         columns = "".join("r" if right else "l" for right in self._numeric())
         body = [line(self.columns), r"\midrule"] if any(self.columns) else []
@@ -172,7 +178,8 @@ _TEX = {
 
 
 def _tex(words: str) -> str:
-    return "".join(_TEX.get(sign, sign) for sign in svg.printable(words))
+    signs = "".join(_TEX.get(sign, sign) for sign in svg.printable(words))
+    return _JOINED.sub(lambda one: f"{one[0]}{{}}", signs)
 
 
 def _text(value: Any) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +11,7 @@ from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pellucid.displays.display import Display, plain
 from pellucid.displays.interactive import figure, json_script, start_script, vega_bundle
@@ -20,19 +19,16 @@ from pellucid.displays.listing import Listing
 from pellucid.displays.matrix import Matrix
 from pellucid.displays.page import Page
 from pellucid.displays.palette import design
+from pellucid.displays.svg import printable
 from pellucid.displays.table import Table
 from pellucid.report.section import Section
+from pellucid.report.weight import lightened
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 #: The element of the page that holds its data.
 DATA = "pellucid-report"
-#: Bytes beyond which a page is heavy.
-HEAVY = 7_000_000
-#: Bytes of a picture that are worth saving on such a page.
-SMALL = 4_000
-_PNG = re.compile("data:image/png;base64,([A-Za-z0-9+/=]+)")
 
 
 @dataclass(frozen=True)
@@ -62,10 +58,11 @@ class Document:
             ],
         }
 
-    def html(self, *, drawn: bool = True) -> str:
+    def html(self, *, drawn: bool = True, printed: bool = False) -> str:
         """One page. It asks for nothing, and its policy forbids it to; scripts run by their hashes alone.
 
-        drawn: with drawings of its charts for readers without scripts, unless that makes it heavy.
+        drawn: with drawings of its charts for readers without scripts. printed: for paper. See `lightened` for what a
+        heavy page loses.
         """
         data = self.data()
         scripts = [vega_bundle(), start_script()]
@@ -80,13 +77,10 @@ class Document:
             drawn=[[figure(display, drawn=drawn) for display in one.displays] for one in self.sections],
             scripts=scripts,
         )
-        # of a heavy page the drawings for readers without scripts go first: they say nothing that the charts do not
-        if len(page.encode()) > HEAVY:
-            page = re.sub("<noscript>.*?</noscript>", "", page, flags=re.DOTALL)
-        return page if len(page.encode()) <= HEAVY else _PNG.sub(_lighter, page)
+        return lightened(page, printed=printed)
 
     def markdown(self, folder: str) -> tuple[str, dict[str, bytes]]:
-        """The text, and the pictures by the names under which it looks for them in `folder`."""
+        """The text, and the pictures by the names under which it looks for them in the folder of this name."""
         pictures: dict[str, bytes] = {}
         lines = [f"# {_marked(self.title)}", ""]
         for one in self.sections:
@@ -94,36 +88,22 @@ class Document:
             for words in one.words:
                 lines += [_marked(words), ""]
             for display in one.displays:
-                lines += _written(display, one.key, folder, pictures)
+                lines += _written(display, one.key, quote(folder, safe=""), pictures)
         return "\n".join(lines), pictures
-
-
-def _lighter(found: re.Match[str]) -> str:
-    """A photograph's PNG as JPEG, where that is much smaller; small pictures keep every pixel."""
-    from PIL import Image
-
-    data = base64.b64decode(found[1])
-    if len(data) < SMALL:
-        return found[0]
-    out = io.BytesIO()
-    Image.open(io.BytesIO(data)).convert("RGB").save(out, "JPEG", quality=85)
-    if out.tell() > len(data) / 2:
-        return found[0]
-    return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"
 
 
 def _written(display: Display, key: str, folder: str, pictures: dict[str, bytes]) -> list[str]:
     """A display in Markdown: tables and listings as text, pages one by one, the rest as pictures."""
     if isinstance(display, Table):
         title = [f"**{_marked(display.title)}**", ""] if display.title else []
-        return [*title, display.markdown(), ""]
+        return [*title, _marked_table(display).markdown(), ""]
     if isinstance(display, Listing):
         return [f"**{_marked(display.title)}**", "", *(f"    {line}" for line in display.text.splitlines()), ""]
     if isinstance(display, Page) and any(isinstance(one, Table) for one in display.displays):
         return [line for one in display.displays for line in _written(one, key, folder, pictures)]
     if isinstance(display, Matrix):
         pictures[f"{key}.png"] = display.png()
-        return [f"![{_marked(display.title)}]({folder}/{key}.png)", "", display.table.markdown(), ""]
+        return [f"![{_marked(display.title)}]({folder}/{key}.png)", "", _marked_table(display.table).markdown(), ""]
     name = f"{key}-{1 + sum(one.startswith(f'{key}-') for one in pictures)}.png"
     pictures[name] = display.png()
     return [f"![{_marked(display.title)}]({folder}/{name})", ""]
@@ -131,10 +111,19 @@ def _written(display: Display, key: str, folder: str, pictures: dict[str, bytes]
 
 def _marked(words: str) -> str:
     """Words that Markdown takes for nothing else, on one line."""
-    text = " ".join(words.split())
-    for sign in "\\`*_[]":
+    text = " ".join(printable(words).split())
+    for sign in "\\`*_[]~$":
         text = text.replace(sign, f"\\{sign}")
     return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _marked_table(table: Table) -> Table:
+    """The table with cells that Markdown takes for nothing else: a name in it is no link, no picture, no column."""
+
+    def marked(value: Any) -> Any:
+        return value if value is None or isinstance(value, (bool, int, float)) else _marked(str(value))
+
+    return Table([_marked(name) for name in table.columns], [[marked(one) for one in row] for row in table.rows])
 
 
 def _digest(script: str) -> str:

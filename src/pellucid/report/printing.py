@@ -16,14 +16,20 @@ _MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 _LIMIT = 120
 
 
-def pdf(page: str) -> bytes:
-    """The HTML page on A4. Raises UsageError without a browser, StorageError where it fails."""
+def printer() -> str:
+    """The browser that prints. Raises UsageError where there is none."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), str(_MAC) if _MAC.exists() else None)
     if browser is None:
         raise UsageError(
             "format pdf: expected Chromium or Chrome, which prints the page, found none. Install one "
             "(apt install chromium), or write .html and print it from any browser."
         )
+    return browser
+
+
+def pdf(page: str) -> bytes:
+    """The HTML page on A4. Raises UsageError without a browser, StorageError where it fails."""
+    browser = printer()
     with tempfile.TemporaryDirectory(prefix="pellucid-") as name:
         folder = Path(name)
         (folder / "report.html").write_text(page, encoding="utf-8")

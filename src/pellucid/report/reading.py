@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from pellucid.errors import DataError, StorageError
 from pellucid.report.document import DATA
@@ -17,23 +18,32 @@ _BLOCKS = ("title", "header", "nav", "main", "p", "h1", "h2", "h3", "pre", "li",
 
 @dataclass
 class Shown:
-    """What a section shows. texts: lines outside tables. tables: captions and rows of cells. charts: specs."""
+    """What a section shows. texts: lines outside tables. tables: captions and rows of cells. charts: specs.
+
+    captions: what stands below the images behind each cell of a matrix. downloads: lines of the files behind links.
+    """
 
     texts: list[str] = field(default_factory=list)
+    captions: list[str] = field(default_factory=list)
+    downloads: list[str] = field(default_factory=list)
     tables: list[tuple[str, list[list[str]]]] = field(default_factory=list)
     charts: list[Any] = field(default_factory=list)
 
 
 class Page(HTMLParser):
-    """sections: what each shows, by key; outside: what stands in none of them. data: for programs; None without."""
+    """sections: what each shows, by key; contents: their list; outside: what stands in none of these.
+
+    data: for programs; None without.
+    """
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.sections: dict[str, Shown] = {}
         self.data: dict[str, Any] | None = None
         self.outside = self._shown = Shown()
+        self.contents = Shown()
         self._script: dict[str, str | None] | None = None
-        self._skipped = 0
+        self._drawn, self._skipped = False, 0  # for readers without scripts: drawings of what the charts hold
         self._in_table = self._in_cell = False
         self._text: list[str] = []
         self.feed(page)
@@ -42,15 +52,22 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         if given.get("data-captions"):
-            self._shown.texts.append(str(given["data-captions"]))
+            self._shown.captions.append(f"{given.get('data-words')} {given['data-captions']}")
         if tag == "script":
             self._script = given
-        elif tag in ("noscript", "style"):
+        elif tag == "noscript":
+            self._drawn = True
+        elif tag == "style" or (tag == "svg" and self._drawn):
             self._skipped += 1
         elif tag == "section":
             self._end_text()
             key = given.get("id")
             self._shown = self.sections.setdefault(key, Shown()) if key else self.outside
+        elif tag == "nav":
+            self._end_text()
+            self._shown = self.contents
+        elif tag == "a" and given.get("download"):
+            self._shown.downloads += unquote(given.get("href") or "").partition(",")[2].splitlines()
         elif tag == "table":
             self._end_text()
             self._in_table = True
@@ -65,9 +82,11 @@ class Page(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "script":
             self._script = None
-        elif tag in ("noscript", "style"):
+        elif tag == "noscript":
+            self._drawn = False
+        elif tag == "style" or (tag == "svg" and self._drawn):
             self._skipped = max(0, self._skipped - 1)
-        elif tag == "section":
+        elif tag in ("section", "nav"):
             self._end_text()
             self._shown = self.outside
         elif tag == "table":
@@ -119,10 +138,28 @@ def read(path: Path) -> Page:
     except (OSError, UnicodeDecodeError) as error:
         raise StorageError(f"{path}: expected a report, found that it cannot be read ({error}).") from None
     page = Page(text)
-    data = page.data
-    whole = isinstance(data, dict) and data.get("kind") in ("run", "runs", "study")
-    if data is None or not whole or not isinstance(data.get("subjects"), list) or "sections" not in data:
+    if not _is_whole(page.data):
         raise DataError(
             f"{path}: expected a report by pellucid, found a page without its data. Make one: pellucid report RUN"
         )
     return page
+
+
+def _is_whole(data: Any) -> bool:
+    """Whether this is the data of a report, as `Document.data` gives it."""
+    if not isinstance(data, dict) or data.get("kind") not in ("run", "runs", "study") or not data.get("subjects"):
+        return False
+    sections: Any = data.get("sections")
+    if not isinstance(data["subjects"], list) or not _all(sections, dict):
+        return False
+    return all(
+        isinstance(one.get("key"), str)
+        and _all(one.get("words"), str)
+        and _all(one.get("tables"), dict)
+        and all(_all(table.get("columns"), object) and _all(table.get("rows"), list) for table in one["tables"])
+        for one in sections
+    )
+
+
+def _all(values: Any, kind: type) -> bool:
+    return isinstance(values, list) and all(isinstance(one, kind) for one in values)

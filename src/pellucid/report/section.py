@@ -15,6 +15,9 @@ from pellucid.errors import PellucidError
 
 T = TypeVar("T")
 
+#: Key of the section that says which others could not be made.
+MISSING = "missing"
+
 
 @dataclass(frozen=True)
 class Section:
@@ -50,9 +53,13 @@ def applying(
         if made is not None:
             found.append(made)
     if missing:
-        rows = [(", ".join(keys), reason) for reason, keys in missing.items()]
-        found.append(Section("missing", "What could not be shown", displays=[Table(("section", "why"), rows)]))
+        found.append(without([(", ".join(keys), reason) for reason, keys in missing.items()]))
     return found
+
+
+def without(rows: Sequence[tuple[str, str]]) -> Section:
+    """The section that says what could not be made. rows: keys of sections, and why."""
+    return Section(MISSING, "What could not be shown", displays=[Table(("section", "why"), rows)])
 
 
 def _tables(display: Display) -> list[Table]:

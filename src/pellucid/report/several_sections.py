@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -32,12 +33,12 @@ DRAWN, ALONE = 7, 20
 def answer(runs: Sequence[Run]) -> Section:
     """The runs in numbers, from their predictions."""
     rows: list[tuple[Any, ...]] = []
-    best: tuple[float, str] | None = None
+    scored: list[tuple[Run, Answers]] = []
     for run in runs:
         known = _known(run)
         found = None if known is None else known.found
-        if found is not None and (best is None or found.accuracy > best[0]):
-            best = found.accuracy, run.id
+        if known is not None:
+            scored.append((run, known))
         network = run.spec.network
         parameters = None
         if not isinstance(network, ForeignModule):
@@ -57,10 +58,17 @@ def answer(runs: Sequence[Run]) -> Section:
     columns = ("run", "status", "test accuracy", "95 % interval", "loss", "calibration error", "parameters",
                "epochs")  # fmt: skip
     words = [f"How do {len(runs)} trained networks compare?"]
-    if best is not None:
-        words.append(f"The highest test accuracy is that of {best[1]}, {percent(best[0])}.")
-    if len({run.folder.manifest["fingerprint"] for run in runs}) > 1:
-        words.append("They were not given the same images; those tested on others are not compared below.")
+    alike = _are_tested_alike(scored)
+    if alike:
+        best, known = max(scored, key=lambda one: one[1].found.accuracy)
+        words.append(f"The highest test accuracy is that of {best.id}, {percent(known.found.accuracy)}.")
+    tested = [run for run, _ in scored] if alike else runs
+    if len({run.folder.manifest["fingerprint"] for run in tested}) > 1:
+        words.append(
+            "They were tested on the same images, but what they were trained on, or how they saw it, differs."
+            if alike
+            else "They were not given the same images; those tested on others are not compared below."
+        )
     words.append("Whether one configuration is better than another takes several seeds: pellucid study.")
     return Section("answer", "In short", words, [Table(columns, rows, title="Side by side")])
 
@@ -110,7 +118,8 @@ def pairs(runs: Sequence[Run]) -> Section:
 
 def learning(runs: Sequence[Run]) -> Section | None:
     """Validation loss and accuracy by epoch; None where no run has an epoch."""
-    drawn = [run for run in runs if run.folder.metrics()][:DRAWN]
+    begun = [run for run in runs if run.folder.metrics()]
+    drawn = begun[:DRAWN]
     if not drawn:
         return None
 
@@ -124,8 +133,7 @@ def learning(runs: Sequence[Run]) -> Section | None:
         return Curves(series, "epoch", value, title=f"Validation {value}", percent=percent)
 
     page = Page([one("loss", percent=False), one("accuracy", percent=True)], title="Learning", columns=2)
-    words = (f"Drawn: the first {DRAWN} runs.",) if len(drawn) < len(runs) else ()
-    return Section("learning", "Learning", words, [page])
+    return Section("learning", "Learning", _drawn(len(drawn), len(begun), len(runs)), [page])
 
 
 def classes(runs: Sequence[Run]) -> Section | None:
@@ -151,19 +159,21 @@ def classes(runs: Sequence[Run]) -> Section | None:
 
 
 def alone(runs: Sequence[Run]) -> Section | None:
-    """Of two runs on one test set, the images that one of them alone gets right; None for others."""
+    """Of two runs on one test set, the images that one of them alone gets right; None for others.
+
+    Raises DataError where the images are gone.
+    """
     if len(runs) != 2:
         return None
     first, second = (_known(run) for run in runs)
     if first is None or second is None or not np.array_equal(first.labels, second.labels):
         return None
-    try:
-        images = runs[0].images("test")
-    except DataError:
+    right = [one.logits.argmax(1) == one.labels for one in (first, second)]
+    if np.array_equal(*right):
         return None
+    images = runs[0].images("test")
     if not np.array_equal(images.labels, first.labels):
         return None
-    right = [one.logits.argmax(1) == one.labels for one in (first, second)]
     grids: list[Display] = []
     for k, run in enumerate(runs):
         rows = np.flatnonzero(right[k] & ~right[1 - k])
@@ -178,7 +188,7 @@ def alone(runs: Sequence[Run]) -> Section | None:
         if len(chosen):
             grids.append(ImageGrid(images.pixels[rows[chosen]], captions, title=title))
     words = ("Those first of which the other network was surest.",)
-    return Section("alone", "Where one alone is right", words, grids) if grids else None
+    return Section("alone", "Where one alone is right", words, grids)
 
 
 def again(runs: Sequence[Run]) -> Section:
@@ -209,6 +219,23 @@ def _known(run: Run) -> Answers | None:
         return answers(run)
     except (DataError, StorageError):
         return None
+
+
+def _are_tested_alike(scored: Sequence[tuple[Run, Answers]]) -> bool:
+    """Whether there are several, and all answered the same test images, however these were read and seen."""
+    same: dict[str, Any] = {"size": None, "channels": None, "views": (), "validation_size": None, "subset": None}
+    specs = [replace(run.spec.data, **same) for run, _ in scored]
+    return len(scored) > 1 and all(
+        spec == specs[0] and np.array_equal(known.labels, scored[0][1].labels)
+        for spec, (_, known) in zip(specs, scored, strict=True)
+    )
+
+
+def _drawn(drawn: int, begun: int, given: int) -> list[str]:
+    """Which runs a chart of epochs shows, where these are not all that were given."""
+    words = [f"Drawn: the first {drawn} of the {begun} runs that have epochs."] if drawn < begun else []
+    none = f"Without an epoch, and so not drawn: {given - begun} of the {given} runs."
+    return [*words, none] if begun < given else words
 
 
 def _names(runs: Sequence[Run]) -> list[str]:

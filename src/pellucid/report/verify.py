@@ -3,39 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
-from itertools import zip_longest
 from math import isclose
 from pathlib import Path
 from typing import Any
 
 from pellucid.errors import UsageError
 from pellucid.evaluation.evaluate import evaluate
+from pellucid.report import run_sections, several_sections, study_sections
 from pellucid.report.build import report
+from pellucid.report.comparing import Difference, cells, lines, short, shown
+from pellucid.report.document import Document
 from pellucid.report.reading import Page, Shown, read
+from pellucid.report.section import MISSING, without
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.runs_root import run_ids, runs_root
 from pellucid.verbs.study import load_study
 
-#: Sections that are computed anew from weights; another machine may give their last digit otherwise.
-COMPUTED = frozenset({"filters", "statistics", "weights", "maps", "rows", "atlas", "shifts"})
-TOLERANCE = 1e-3
+#: Sections that are made without the images behind them where these are gone; others are then left out whole.
+PARTIAL = frozenset({"confusion"})
+_KEYS: dict[str, Collection[str]] = {
+    "run": run_sections.SECTIONS,
+    "runs": several_sections.SECTIONS,
+    "study": study_sections.SECTIONS,
+}
 _MADE = re.compile(r"^Report by pellucid [\w.+-]+, [\d-]+ [\d:]+ UTC\.")
-_NUMBER = re.compile(r"[-+±]?\d[\d,]*\.?\d*(?:e[-+]?\d+)?")
-
-
-@dataclass(frozen=True)
-class Difference:
-    """where: section, table, row and column. said: what the report has there. found: what its runs give."""
-
-    where: str
-    said: str
-    found: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: the report says {self.said}, its runs give {self.found}"
 
 
 @dataclass(frozen=True)
@@ -60,38 +53,31 @@ def verify(
     """
     page = read(Path(path))
     data = page.data or {}
-    subjects = [str(one) for one in data["subjects"]]
+    kind, subjects = data["kind"], [str(one) for one in data["subjects"]]
     root = runs_root(runs)
-    _present(data["kind"], subjects, root)
+    _present(kind, subjects, root)
     document = report(subjects, runs=root, told=told)
-    anew = Page(document.html(drawn=False))
-    reasons = [
-        f"{row[0]} ({row[1]})" for one in document.sections if one.key == "missing" for row in one.tables()[0].rows
-    ]
-    found = list(_results(data["kind"], subjects, root))
-    unchecked: list[str] = []
-    titles = {str(one.get("title")) for one in (*data["sections"], *(anew.data or {})["sections"])}
+    said = _reasons(data["sections"])
+    anew, gone, sections = _anew(document, said if said or MISSING in page.sections else None)
     for one in (page.outside, anew.outside):
-        # when each was made, and by which version, is its own; the list of contents follows from the sections
-        one.texts = [_MADE.sub("", text) for text in one.texts if text not in titles]
-    found += _sections("", page.outside, anew.outside, None)
-    for key, shown in page.sections.items():
-        if key == "missing":
-            continue
-        there = anew.sections.get(key)
-        if there is None:
-            made = [one for one in reasons if key in one.partition(" (")[0].split(", ")]
-            if made:
-                unchecked.append(f"section {key}: {made[0]}")
-            else:
-                found.append(Difference(f"section {key}", "that there is one", "none"))
-            continue
-        found += _sections(key, shown, there, unchecked if reasons else None)
-    for key in anew.sections:
-        if key not in page.sections and "missing" not in (key, *page.sections):
-            found.append(Difference(f"section {key}", "nothing", "a section"))
-    found += _embedded(data["sections"], (anew.data or {})["sections"], reasons)
-    tables = [table for shown in page.sections.values() for _, table in shown.tables]
+        # when each was made, and by which version, is its own
+        one.texts = [_MADE.sub("", text) for text in one.texts]
+    titles = {title for one in (page, anew) for part in one.sections.values() for title in part.texts[:1]}
+    partial = {
+        key
+        for key in PARTIAL & page.sections.keys() & anew.sections.keys()
+        if bool(page.sections[key].captions) != bool(anew.sections[key].captions)
+    }
+    unchecked: list[str] = []
+    found = [
+        *_results(kind, subjects, root),
+        *shown("", page.outside, anew.outside),
+        *shown("", page.contents, Shown([text for text in page.contents.texts if text in titles])),
+        *_missing(kind, page, said),
+        *_sections(page, anew, said, gone, partial, unchecked),
+        *_embedded(data["sections"], sections, page.sections, partial, unchecked),
+    ]
+    tables = [table for one in page.sections.values() for _, table in one.tables]
     return Verified(found, unchecked, len(tables), sum(len(row) for table in tables for row in table))
 
 
@@ -125,125 +111,99 @@ def _results(kind: str, subjects: Sequence[str], root: Path) -> Iterator[Differe
                 yield Difference(f"{name}, result.json, {key}", f"{said:g}", f"{value:g}")
 
 
-def _sections(key: str, said: Shown, found: Shown, unchecked: list[str] | None) -> Iterator[Difference]:
-    """Differences of what a section shows. unchecked: takes missing pieces, if there is a reason for some."""
-    yield from _texts(key, said.texts, found.texts, unchecked)
-    if len(said.charts) != len(found.charts):
-        if unchecked is None:
-            yield Difference(f"section {key}", f"{len(said.charts)} charts", f"{len(found.charts)}")
-        else:
-            unchecked.append(f"section {key}: its charts, since some cannot be made anew")
-    else:
-        for number, (one, other) in enumerate(zip(said.charts, found.charts, strict=True), 1):
-            yield from _parts(f"{_place(key)}, chart {number}", one, other, key)
-    at = 0
-    for number, (caption, rows) in enumerate(said.tables, 1):
-        # the next table of this caption and these columns: some may be missing on the other side
-        fits = [
-            k
-            for k in range(at, len(found.tables))
-            if found.tables[k][0] == caption and found.tables[k][1][:1] == rows[:1]
-        ]
-        if not fits and len(said.tables) != len(found.tables) and unchecked is not None:
-            unchecked.append(f"section {key}, table {number}: it cannot be made anew")
-            continue
-        k = fits[0] if fits else min(at, len(found.tables) - 1)
-        if k < 0:
-            yield Difference(f"section {key}, table {number}", "that there is one", "none")
-            continue
-        at = k + 1
-        other_caption, other = found.tables[k]
-        name = f"{_place(key)}, table {caption or number!r}"
-        if caption != other_caption:
-            yield Difference(f"{name}, caption", repr(caption), repr(other_caption))
-        yield from _cells(name, rows, other, key)
-    if len(found.tables) > len(said.tables) and unchecked is None:
-        yield Difference(f"section {key}", f"{len(said.tables)} tables", f"{len(found.tables)}")
+def _reasons(sections: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Keys of sections that could not be made, each with the reason."""
+    rows = [row for one in sections if one["key"] == MISSING for table in one["tables"] for row in table["rows"]]
+    return {key: str(row[-1]) for row in rows if row for key in str(row[0]).split(", ")}
 
 
-def _place(key: str) -> str:
-    return f"section {key}" if key else "outside the sections"
+def _anew(document: Document, said: Mapping[str, str] | None) -> tuple[Page, dict[str, str], list[Mapping[str, Any]]]:
+    """The page made anew, what of it could not be made, and the data of its sections.
+
+    said: what the report says could not be made, which stands in it in place of its own; None without.
+    """
+    page = Page(document.html(drawn=False))
+    sections: list[Mapping[str, Any]] = (page.data or {})["sections"]
+    gone = _reasons(sections)
+    page.sections.pop(MISSING, None)
+    sections = [one for one in sections if one["key"] != MISSING]
+    if said is not None:
+        keys: dict[str, list[str]] = {}
+        for key, reason in said.items():
+            keys.setdefault(reason, []).append(key)
+        section = without([(", ".join(some), reason) for reason, some in keys.items()])
+        alone = Page(Document(document.kind, document.title, document.subjects, [section]).html(drawn=False))
+        page.sections[MISSING] = alone.sections[MISSING]
+        sections += (alone.data or {})["sections"]
+    return page, gone, sections
 
 
-def _texts(key: str, said: Sequence[str], found: Sequence[str], unchecked: list[str] | None) -> Iterator[Difference]:
-    """Differences of lines; those that stand on one side alone are not wrong where pieces are missing."""
-    for kind, i, j, m, n in SequenceMatcher(None, said, found, autojunk=False).get_opcodes():
-        if kind == "equal" or (kind != "replace" and unchecked is not None):
-            continue
-        for one, other in zip_longest(said[i:j], found[m:n]):
-            if one is None or other is None or not _same(one, other, key):
-                told = ["nothing" if text is None else _short(text) for text in (one, other)]
-                yield Difference(f"{_place(key)}, text", *told)
+def _missing(kind: str, page: Page, said: Mapping[str, str]) -> Iterator[Difference]:
+    """Sections that could not be made, as the report says, and that are no sections, or are there."""
+    for key in said:
+        if key not in _KEYS[kind]:
+            yield Difference(f"section {MISSING}", f"that {short(key)} could not be made", "no such section")
+        elif key in page.sections:
+            yield Difference(f"section {MISSING}", f"that {key} could not be made", "it, since it is there")
 
 
-def _cells(
-    name: str, said: Sequence[Sequence[Any]], found: Sequence[Sequence[Any]], key: str
+def _sections(
+    page: Page,
+    anew: Page,
+    said: Mapping[str, str],
+    gone: Mapping[str, str],
+    partial: Collection[str],
+    unchecked: list[str],
 ) -> Iterator[Difference]:
-    """Differences of two tables; the first row holds the columns' names."""
-    if [len(row) for row in said] != [len(row) for row in found]:
-        yield Difference(name, f"{len(said)} rows", f"{len(found)}, or of another length")
-        return
-    for number, (row, other) in enumerate(zip(said, found, strict=True)):
-        for column, (one, two) in enumerate(zip(row, other, strict=True)):
-            if not _same(one, two, key):
-                head = said[0][column] or f"column {column + 1}"
-                line = f"row {number} ({_short(other[0])})" if number else "head"
-                yield Difference(f"{name}, {line}, {head}", _short(one), _short(two))
+    """Differences of the sections that both have. said, gone: what the report lacks, what cannot be made now."""
+    for key, one in page.sections.items():
+        if key in anew.sections:
+            if key in partial:
+                side = "its runs give" if one.captions else "the report has"
+                unchecked.append(f"section {key}: the images behind its cells, since {side} none")
+            yield from shown(key, one, anew.sections[key], unchecked if key in partial else None)
+        elif key in gone:
+            unchecked.append(f"section {key}: {gone[key]}")
+        else:
+            yield Difference(f"section {key}", "that there is one", "none")
+    for key, reason in said.items():
+        if key not in page.sections and gone.get(key) != reason:
+            unchecked.append(f"section {key}: the report says that it could not be made ({reason})")
+    for key, reason in gone.items():
+        if key not in page.sections and key not in said:
+            unchecked.append(f"section {key}: the report has none ({reason})")
+    for key in anew.sections:
+        if key not in page.sections and key not in said:
+            yield Difference(f"section {key}", "nothing", "a section")
 
 
 def _embedded(
-    said: Sequence[dict[str, Any]], found: Sequence[dict[str, Any]], reasons: Sequence[str]
+    said: Sequence[Mapping[str, Any]],
+    found: Sequence[Mapping[str, Any]],
+    keys: Collection[str],
+    partial: Collection[str],
+    unchecked: list[str],
 ) -> Iterator[Difference]:
-    """Differences of the data that the page holds for programs."""
+    """Differences of the data that the page holds for programs. keys: of the sections that people see in it."""
     anew = {one["key"]: one for one in found}
+    for key in keys:
+        if key in anew and key not in (one["key"] for one in said):
+            yield Difference(f"data of section {key}", "nothing", "a section")
     for one in said:
-        key = one.get("key", "?")
-        other = anew.get(key)
-        if key == "missing" or other is None:
-            continue  # told above, where the section is
-        if list(one.get("words", ())) != list(other["words"]) and not reasons:
-            yield Difference(f"data of section {key}, words", _short(one.get("words")), _short(other["words"]))
-        tables = {(two["title"], str(two["columns"])): two for two in other["tables"]}
-        for table in one.get("tables", ()):
-            match = tables.get((table.get("title"), str(table.get("columns"))))
-            name = f"data of section {key}, table {table.get('title')!r}"
-            if match is None:
-                yield Difference(name, "that there is one", "none of its title and columns")
-                continue
-            yield from _cells(name, [table["columns"], *table["rows"]], [match["columns"], *match["rows"]], key)
-
-
-def _parts(where: str, said: Any, found: Any, key: str) -> Iterator[Difference]:
-    """Differences of two texts or specifications, each at its place."""
-    if isinstance(said, dict) and isinstance(found, dict):
-        for name in [*found, *(one for one in said if one not in found)]:
-            yield from _parts(f"{where}, {name}", said.get(name), found.get(name), key)
-    elif isinstance(said, list) and isinstance(found, list) and len(said) == len(found):
-        for number, (one, other) in enumerate(zip(said, found, strict=True)):
-            yield from _parts(f"{where}, {number}", one, other, key)
-    elif not _same(said, found, key):
-        yield Difference(where, _short(said), _short(found))
-
-
-def _same(said: Any, found: Any, key: str) -> bool:
-    """Whether two values are one; of computed sections numbers may differ by `TOLERANCE` of themselves."""
-    if said == found:
-        return True
-    numbers = [isinstance(one, (int, float)) and not isinstance(one, bool) for one in (said, found)]
-    if all(numbers):
-        return isclose(said, found, rel_tol=TOLERANCE if key in COMPUTED else 1e-9, abs_tol=1e-12)
-    if key not in COMPUTED or not (isinstance(said, str) and isinstance(found, str)):
-        return False
-    if _NUMBER.sub("#", said) != _NUMBER.sub("#", found):
-        return False
-    pairs = zip(_NUMBER.findall(said), _NUMBER.findall(found), strict=True)
-    return all(isclose(_value(one), _value(other), rel_tol=TOLERANCE) for one, other in pairs)
-
-
-def _value(text: str) -> float:
-    return float(text.replace(",", "").replace("±", ""))
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 120 else f"{text[:119]}…"
+        key, other = one["key"], anew.get(one["key"])
+        where = f"data of section {key}"
+        if other is None and key not in keys:
+            yield Difference(where, "that there is one", "none")
+        if other is None:
+            continue  # told where the section is
+        if one.get("title") != other["title"]:
+            yield Difference(f"{where}, title", short(one.get("title")), short(other["title"]))
+        yield from lines(f"{where}, words", one["words"], other["words"], key, unchecked if key in partial else None)
+        if len(one["tables"]) != len(other["tables"]):
+            yield Difference(where, f"{len(one['tables'])} tables", f"{len(other['tables'])}")
+            continue
+        for table, match in zip(one["tables"], other["tables"], strict=True):
+            name = f"{where}, table {match['title']!r}"
+            if table.get("title") != match["title"]:
+                yield Difference(f"{name}, title", short(table.get("title")), short(match["title"]))
+            yield from cells(name, [table["columns"], *table["rows"]], [match["columns"], *match["rows"]], key)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pellucid.cli.app import app
-from pellucid.errors import UsageError
+from pellucid.errors import StorageError, UsageError
 from pellucid.verbs.train import train
 
 
@@ -54,3 +54,30 @@ def test_names_that_are_nothing_are_told_with_the_nearest(runs: Path, tmp_path: 
         called("report", "mlp-digit-s7", "--runs", runs, "-o", tmp_path / "r.html")
     with pytest.raises(UsageError, match="Begin with: pellucid train"):
         called("report", "last", "--runs", tmp_path, "-o", tmp_path / "r.html")
+
+
+def test_what_cannot_be_written_is_refused_before_anything_is_computed(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def computed(*args: object, **options: object) -> None:
+        pytest.fail("the report was computed")
+
+    monkeypatch.setattr("pellucid.report.build.report", computed)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("pellucid.report.printing._MAC", tmp_path / "none")
+    with pytest.raises(UsageError, match="expected Chromium or Chrome"):
+        called("report", "last", "--runs", runs, "-o", tmp_path / "r.pdf")
+    with pytest.raises(StorageError, match=r"a/b: expected the folder .*a, found none"):
+        called("report", "last", "--runs", runs, "-o", tmp_path / "r.html", "--tables", tmp_path / "a/b")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_page_over_the_limit_is_written_and_told(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pellucid.report.weight.LIMIT", 100_000)
+    page = tmp_path / "r.html"
+    assert called("report", "last", "--runs", runs, "-o", page) == 0
+    out, err = capsys.readouterr()
+    assert out == f"{page}\n" and page.stat().st_size > 100_000
+    assert f"{page}: expected at most 0.1 MB, found " in err and "--format md" in err

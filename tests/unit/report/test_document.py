@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import csv
 import html
+import io
 import json
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from pellucid.displays.heatmap import Heatmap
 from pellucid.displays.image_grid import ImageGrid
 from pellucid.displays.interactive import vega_bundle
+from pellucid.displays.matrix import Behind, Matrix
+from pellucid.displays.table import Table
 from pellucid.errors import StorageError, UsageError
 from pellucid.images import Images, Splits
 from pellucid.report.build import of_run, of_several, of_study
@@ -22,6 +29,7 @@ from pellucid.report.document import Document
 from pellucid.report.files import place, save, save_tables
 from pellucid.report.reading import Page
 from pellucid.report.section import Section
+from pellucid.report.weight import note
 from pellucid.verbs.run import Run
 from pellucid.verbs.study import Studied
 
@@ -101,6 +109,35 @@ def test_hostile_names_stay_text(run: Run) -> None:
     assert "<img" not in outside and "<script" not in outside
 
 
+@pytest.mark.parametrize("name", ["my report.md", "a (1) [b].md", "100 % <c>#d?.md", "\u05e9.md"])
+def test_pictures_of_markdown_are_found_whatever_the_folder_is_called(name: str, tmp_path: Path) -> None:
+    from markdown_it import MarkdownIt
+
+    section = Section("samples", "Images", (), [ImageGrid(np.zeros((4, 8, 8, 1), np.uint8), title="a [b](c)")])
+    first, picture = save(Document("run", "Images", ["one"], [section]), tmp_path / name)
+    page = MarkdownIt("commonmark").render(first.read_text())
+    (address,) = re.findall(r'<img src="([^"]*)"', page)
+    assert tmp_path / unquote(html.unescape(address)) == picture and picture.is_file()
+
+
+def test_names_in_markdown_tables_stay_text() -> None:
+    from markdown_it import MarkdownIt
+
+    names = (
+        "![x](https://example.org/x.png)", "[x](javascript:alert(1))", "a\\|b", "a|b", "*a* _b_ `c` ~~d~~", "&lt;",
+        "<b>", "https", "$x$", "-0.5", "+1.25",
+    )  # fmt: skip
+    table = Table(("*class*", "|"), [(name, k) for k, name in enumerate(names)], title="[t](u)")
+    matrix = Matrix(Heatmap(np.ones((1, 1)), ["a"], ["a"], "", "", "", [["1"]]), table, {})
+    text, _ = Document("run", "T", ["one"], [Section("s", "S", (), [table, matrix])]).markdown("f")
+    page = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text)
+    cells = [html.unescape(one) for one in re.findall(r"<td[^>]*>(.*?)</td>", page)]
+    rows = [cell for k, name in enumerate(names) for cell in (name, str(k))]
+    assert cells == 2 * rows
+    assert [html.unescape(one) for one in re.findall(r"<th[^>]*>(.*?)</th>", page)] == 2 * ["*class*", "|"]
+    assert "<strong>[t](u)</strong>" in page
+
+
 def test_markdown_comes_with_its_pictures(document: Document, tmp_path: Path) -> None:
     first, *rest = save(document, tmp_path / "r.md")
     text = first.read_text()
@@ -118,6 +155,40 @@ def test_tables_are_written_for_papers_and_spreadsheets(document: Document, tmp_
     assert (tmp_path / "tables/classes-1.csv").read_text().startswith("class,precision,recall,F1,images\n0,")
 
 
+def test_cells_of_any_text_come_back_from_csv_and_are_no_commands_in_latex(tmp_path: Path) -> None:
+    names = (
+        *NAMES,
+        "a\rb",
+        "a\nb",
+        "a\r\nb",
+        'q"',
+        " ",
+        "",
+        "[2pt]",
+        "*",
+        r"&%$#_{}~^\<>|",
+        "pellucid a --lr 1",
+        "?`''",
+    )
+    table = Table(("name", "n", "*"), [(name, k, None) for k, name in enumerate(names)], title="[t] 100 % & more")
+    first = Table(("", ""), [("[2pt]", "x")])
+    save_tables(Document("run", "T", ["one"], [Section("s", "S", (), [table, first])]), tmp_path / "t")
+    with (tmp_path / "t/s-1.csv").open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file)) == [["name", "n", "*"], *([name, str(k), ""] for k, name in enumerate(names))]
+    latex = (tmp_path / "t/s-1.tex").read_text()
+    rows = latex.partition("\\midrule\n")[2].partition("\\bottomrule")[0].splitlines()
+    assert len(rows) == len(names) and all(row.endswith(r" \\") for row in rows)
+    assert all(row.replace(r"\&", "").count("&") == 2 for row in rows)
+    cells = dict(zip(names, (row.rpartition(" & ")[0].rpartition(" & ")[0] for row in rows), strict=True))
+    assert cells["[2pt]"] == "{}[2pt]" and cells["*"] == "{}*"
+    assert cells[r"&%$#_{}~^\<>|"] == (
+        r"\&\%\$\#\_\{\}\textasciitilde{}\textasciicircum{}\textbackslash{}\textless{}\textgreater{}\textbar{}"
+    )
+    assert cells["pellucid a --lr 1"] == "pellucid a -{}-lr 1" and cells["?`''"] == "?{}`'{}'"
+    assert r"\caption{[t] 100 \% \& more}" in latex
+    assert "\\toprule\n{}[2pt] & x" in (tmp_path / "t/s-2.tex").read_text()
+
+
 def test_studies_and_several_runs_make_pages_too(study: Studied, run: Run, other: Run) -> None:
     for document in (of_study(study), of_several([run, other])):
         read = Page(document.html())
@@ -126,7 +197,7 @@ def test_studies_and_several_runs_make_pages_too(study: Studied, run: Run, other
 
 
 def test_of_a_heavy_page_the_drawings_go_first(document: Document, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pellucid.report.document.HEAVY", 1_000_000)
+    monkeypatch.setattr("pellucid.report.weight.HEAVY", 1_000_000)
     text = document.html()
     assert "<noscript>" not in text and Page(text).sections["learning"].charts
 
@@ -140,10 +211,66 @@ def test_of_a_page_that_is_heavy_still_photographs_become_jpeg(monkeypatch: pyte
     document = Document("run", "Photographs", ["one"], sections)
     whole = document.html()
     assert "image/jpeg" not in whole
-    monkeypatch.setattr("pellucid.report.document.HEAVY", 2_000_000)
+    monkeypatch.setattr("pellucid.report.weight.HEAVY", 2_000_000)
     text = document.html()
     assert text.count("image/jpeg") == 60 and text.count("data:image/png;base64") == 4
     assert len(text) - len(vega_bundle()) < (len(whole) - len(vega_bundle())) / 3
+
+
+def photographs(count: int, side: int) -> ImageGrid:
+    """As smooth and as noisy as photographs are."""
+    far = np.linspace(0, 6, side)
+    wave = 128 + 100 * np.sin(far[:, None] * far)[None, :, :, None] * np.array([1.0, 0.5, -0.7])
+    noise = np.random.default_rng(0).normal(0, 4, (count, side, side, 3))
+    return ImageGrid(np.clip(wave + noise, 0, 255).astype(np.uint8))
+
+
+def pictures_in(page: str) -> list[tuple[str | None, tuple[int, int]]]:
+    """Format, width and height of every picture of a page."""
+    found = []
+    for text in re.findall(r"data:image/\w+;base64,([^)\"']+)", page):
+        with Image.open(io.BytesIO(base64.b64decode(text))) as picture:
+            found.append((picture.format, picture.size))
+    return found
+
+
+def test_a_page_that_is_over_the_limit_still_has_smaller_photographs(monkeypatch: pytest.MonkeyPatch) -> None:
+    flat = ImageGrid(np.zeros((1, 600, 600, 3), np.uint8))
+    rows, behind = ["a"], Behind(photographs(36, 16).images, ["x"] * 36)
+    matrix = Matrix(
+        Heatmap(np.ones((1, 1)), rows, rows, "", "", "", [["36"]]), Table(("a",), [(1,)]), {(0, 0): behind}
+    )
+    sections = [Section("samples", "Images", (), [photographs(2, 600), flat, matrix])]
+    document = Document("run", "Photographs", ["one"], sections)
+    rest = len(document.html()) - sum(len(one) for one in re.findall(r"base64,[^)\"']+", document.html()))
+    monkeypatch.setattr("pellucid.report.weight.HEAVY", 1)
+    first = document.html()
+    assert [size for _, size in pictures_in(first)] == [(600, 600)] * 3 + [(96, 96)]
+    for room, side in ((80_000, 512), (40_000, 256), (18_000, 128)):
+        monkeypatch.setattr("pellucid.report.weight.LIMIT", rest + room)
+        page = document.html()
+        assert len(page.encode()) <= rest + room
+        assert pictures_in(page) == [("JPEG", (side, side))] * 2 + [("PNG", (600, 600)), ("JPEG", (96, 96))]
+        assert page.count('width="600" height="600"') == 3  # they are shown as large as before
+    # paper keeps them
+    assert [size for _, size in pictures_in(document.html(printed=True))] == [(600, 600)] * 3 + [(96, 96)]
+
+
+def test_a_page_that_cannot_be_small_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sections = [Section("samples", "Images", (), [photographs(2, 200)]), Section("again", "Again", ("x" * 20_000,))]
+    document = Document("runs", "Photographs", ["one", "two"], sections)
+    (written,) = save(document, tmp_path / "r.html")
+    assert note(written, "runs") is None
+    monkeypatch.setattr("pellucid.report.weight.HEAVY", 500_000)
+    monkeypatch.setattr("pellucid.report.weight.LIMIT", 500_000)
+    (written,) = save(document, tmp_path / "r.html")
+    assert set(pictures_in(written.read_text())) == {("JPEG", (64, 64))}
+    told = note(written, "runs")
+    assert told is not None
+    assert re.match(rf"{written}: expected at most 0.5 MB, found \d\.\d MB with its photographs as small", told)
+    assert "the largest sections are again (0.0 MB), samples (0.0 MB)" in told and "name fewer runs" in told
+    (tmp_path / "r.md").write_text("x" * 600_000)
+    assert note(tmp_path / "r.md", "runs") is None
 
 
 def test_json_in_the_page_holds_no_mark_that_ends_it(page: str) -> None:
@@ -174,6 +301,39 @@ def test_a_place_is_checked_before_anything_is_made(tmp_path: Path, monkeypatch:
         place(["x"], None, "doc")
     with pytest.raises(StorageError, match="expected the folder no/such, found none"):
         place(["x"], Path("no/such/x.html"), None)
+
+
+def test_what_cannot_be_written_is_told_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StorageError, match=r"a/b: expected the folder a, found none. Make it, or name another"):
+        place(["x"], None, None, Path("a/b"))
+    Path("file").write_text("")
+    with pytest.raises(StorageError, match="file/b: expected the folder file, found none"):
+        place(["x"], None, None, Path("file/b"))
+    with pytest.raises(StorageError, match="file: expected a folder or nothing there, found a file"):
+        place(["x"], None, None, Path("file"), force=True)
+    Path("x.html").mkdir()
+    with pytest.raises(StorageError, match=r"x.html: expected a file or nothing there, found a folder"):
+        place(["x"], None, None)
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != Path("shut"))
+    Path("shut").mkdir()
+    for output, tables in (
+        (Path("shut/y.html"), None),
+        (Path("y.html"), Path("shut/t")),
+        (Path("y.html"), Path("shut")),
+    ):
+        with pytest.raises(StorageError, match="expected to write here, found that I may not write to shut"):
+            place(["x"], output, None, tables)
+
+
+def test_a_pdf_is_not_begun_without_a_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("pellucid.report.printing._MAC", tmp_path / "none")
+    for output, format in ((tmp_path / "r.pdf", None), (tmp_path / "r", "pdf")):
+        with pytest.raises(UsageError, match="expected Chromium or Chrome"):
+            place(["x"], output, format)
 
 
 def test_where_nothing_can_be_written_is_told(document: Document, tmp_path: Path) -> None:

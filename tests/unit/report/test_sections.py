@@ -149,9 +149,59 @@ def test_runs_on_other_images_are_not_tested_against_each_other(run: Run, tmp_pa
     second = train("mlp", "digits", epochs=1, test_size=100, exact=True, runs=tmp_path, pictures=False)
     found = {one.key: one for one in several_sections.sections([run, second])}
     assert "were not given the same images" in " ".join(found["answer"].words)
+    assert "highest" not in " ".join(found["answer"].words)
     assert "expected the same test images" in found["pairs"].words[0]
     assert not found["pairs"].displays
     assert "alone" not in found
+
+
+def test_the_highest_accuracy_is_told_of_runs_on_one_test_alone(run: Run, other: Run, tmp_path: Path) -> None:
+    best = max((run, other), key=lambda one: one.evaluate().accuracy)
+    told = f"The highest test accuracy is that of {best.id}, {100 * best.evaluate().accuracy:.2f} %."
+    assert several_sections.answer([run, other]).words[1] == told
+    # fewer images to train on leave the test as it is
+    less = train("mlp", "digits", epochs=1, subset=100, exact=True, runs=tmp_path, pictures=False)
+    words = several_sections.answer([run, less]).words
+    assert words[1].startswith("The highest test accuracy is that of ")
+    assert words[2].startswith("They were tested on the same images, but ")
+    # a run that was not tested takes no part
+    shutil.copytree(run.path, tmp_path / "half" / run.id)
+    (tmp_path / "half" / run.id / "predictions.safetensors").unlink()
+    assert "highest" not in " ".join(several_sections.answer([other, Run.open(tmp_path / "half", run.id)]).words)
+
+
+def test_other_images_with_the_same_labels_are_another_test(pictures: Path, tmp_path: Path) -> None:
+    from PIL import Image, ImageOps
+
+    for path in pictures.rglob("*.png"):
+        (tmp_path / "other" / path.parent.name).mkdir(parents=True, exist_ok=True)
+        with Image.open(path) as picture:
+            ImageOps.invert(picture).save(tmp_path / "other" / path.parent.name / path.name)
+    folders = (pictures, tmp_path / "other")
+    runs = [train("mlp", str(one), epochs=1, exact=True, runs=tmp_path / "runs", pictures=False) for one in folders]
+    labels = [kept["labels"].tolist() for one in runs if (kept := one.folder.predictions()) is not None]
+    assert labels[0] == labels[1]
+    assert "highest" not in " ".join(several_sections.answer(runs).words)
+
+
+def test_which_runs_a_chart_of_epochs_shows_is_told(
+    run: Run, other: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(run.path, tmp_path / run.id)
+    (tmp_path / run.id / "metrics.jsonl").unlink()
+    empty = Run.open(tmp_path, run.id)
+
+    def words(*runs: Run) -> list[str]:
+        found = several_sections.learning(runs)
+        assert found is not None
+        return list(found.words)
+
+    assert words(run, other) == []
+    none = "Without an epoch, and so not drawn: 1 of the"
+    assert words(other, empty) == [f"{none} 2 runs."]
+    monkeypatch.setattr(several_sections, "DRAWN", 1)
+    assert words(run, other) == ["Drawn: the first 1 of the 2 runs that have epochs."]
+    assert words(run, other, empty) == ["Drawn: the first 1 of the 2 runs that have epochs.", f"{none} 3 runs."]
 
 
 def test_a_study_begins_with_what_stands(study: Studied) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,11 @@ def test_a_report_as_it_was_written_agrees(page: str, run: Run, tmp_path: Path) 
         ("<main>", "<main><section><table><tr><td>accuracy</td><td>99.9 %</td></tr></table></section>"),
         ("Check its numbers", "99.9 %. Check its numbers"),
         ('data-captions="[', 'data-captions="[&quot;9 99.9 %&quot;, '),
+        ('data-words="', 'data-words="99.9 % '),
+        ("</main>", "<noscript><p>It is right in 99.9 %.</p></noscript></main>"),
+        ("charset=utf-8,class%2C", "charset=utf-8,99.9%2C"),
+        ('"key":"answer","title":"', '"key":"answer","title":"99.9 % '),
+        ('"sections":[', '"sections":[{"key":"best","title":"","words":["99.9 %"],"tables":[]},'),
     ],
 )
 def test_what_is_changed_outside_of_texts_and_tables_is_found_too(
@@ -179,6 +185,104 @@ def test_what_needs_images_that_are_gone_is_told_not_called_wrong(pictures: Path
     page = (tmp_path / "r.html").read_text()
     (tmp_path / "r.html").write_text(page.replace(f"<td>{accuracy}</td>", "<td>1.23 %</td>"))
     assert "1.23 %" in {one.said for one in verify(tmp_path / "r.html", runs=tmp_path / "runs").differences}
+
+
+@pytest.fixture
+def photographed(pictures: Path, tmp_path: Path) -> Run:
+    """A run on a folder of pictures that can be taken away."""
+    shutil.copytree(pictures, tmp_path / "pictures")
+    return train("mlp", str(tmp_path / "pictures"), epochs=1, exact=True, runs=tmp_path / "runs", pictures=False)
+
+
+def checked(page: str, folder: Path) -> tuple[list[str], list[str]]:
+    """Where the page differs, and what is unchecked of it."""
+    (folder / "r.html").write_text(page)
+    found = verify(folder / "r.html", runs=folder / "runs")
+    return [f"{one.where}: {one.said}" for one in found.differences], list(found.unchecked)
+
+
+BEST = "Best ever: 99.99 %."
+
+
+def test_where_images_are_gone_sentences_that_were_put_in_are_found(photographed: Run, tmp_path: Path) -> None:
+    page = of_run(photographed).html()
+    shutil.rmtree(tmp_path / "pictures")
+    for key in ("answer", "learning", "again"):
+        start = page.index("</h2>", page.index(f'<section class="section" id="{key}"'))
+        differences, _ = checked(f"{page[:start]}</h2><p>{BEST}</p>{page[start + 5 :]}", tmp_path)
+        assert differences == [f"section {key}, text: {BEST}"]
+    differences, _ = checked(page.replace('"words":["', f'"words":["{BEST}","', 1), tmp_path)
+    assert differences == [f"data of section answer, words: {BEST}"]
+    differences, _ = checked(page.replace("</title>", f"</title><title>{BEST}</title>", 1), tmp_path)
+    assert differences == [f"outside the sections, text: {BEST}"]
+
+
+def test_of_a_section_without_its_images_what_is_not_compared_is_listed(photographed: Run, tmp_path: Path) -> None:
+    page = of_run(photographed).html()
+    shutil.rmtree(tmp_path / "pictures")
+    end = page.index("</section>", page.index('<section class="section" id="confusion"'))
+    differences, unchecked = checked(f"{page[:end]}<p>{BEST}</p>{page[end:]}", tmp_path)
+    assert differences == []
+    assert f"section confusion, text: only the report says: {BEST}" in unchecked
+    assert "section confusion: the images behind its cells, since its runs give none" in unchecked
+    # its table is compared as ever
+    counts = re.compile(r'(<td class="some share-\d+">.*?)\d+</button>')
+    differences, _ = checked(counts.sub(r"\g<1>777</button>", page, count=1), tmp_path)
+    assert [one.rpartition(": ")[2] for one in differences] == ["777"]
+
+
+def test_a_report_made_without_images_agrees_where_they_are_back(photographed: Run, tmp_path: Path) -> None:
+    (tmp_path / "pictures").rename(tmp_path / "away")
+    page = of_run(Run.open(tmp_path / "runs", photographed.id)).html()
+    assert checked(page, tmp_path) == ([], [])
+    (tmp_path / "away").rename(tmp_path / "pictures")
+    differences, unchecked = checked(page, tmp_path)
+    assert differences == []
+    for key in ("samples", "mistakes"):
+        assert any(one.startswith(f"section {key}: the report says that it could not be made (") for one in unchecked)
+    assert "section confusion: the images behind its cells, since the report has none" in unchecked
+
+
+def test_what_a_report_says_it_lacks_holds_nothing_else(page: str, run: Run, tmp_path: Path) -> None:
+    without = re.sub(r'<section class="section" id="mistakes".*?</section>', "", page, flags=re.S)
+    found = changed(
+        without, "</main>", f'<section id="missing"><h2>Best</h2><p>{BEST}</p></section></main>', tmp_path, run
+    )
+    assert {"section missing, text", "section mistakes"} <= {one.where for one in found.differences}
+    rows = f'{{"key":"missing","title":"","words":[],"tables":[{{"columns":[],"rows":[["{BEST}","answer"]]}}]}},'
+    found = changed(page, '"sections":[', f'"sections":[{rows}', tmp_path, run)
+    assert f"that {BEST} could not be made" in {one.said for one in found.differences}
+
+
+def test_images_that_are_gone_behind_several_runs_and_studies_are_told(
+    photographed: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pellucid.verbs.study import made_study
+    from pellucid.verbs.study import study as trained
+
+    root = tmp_path / "runs"
+    base = {"network": "mlp", "data": str(tmp_path / "pictures"), "epochs": 12}
+    found = trained(made_study("rates", base, compare={"lr": [1e-7, 0.003]}, seeds=2), runs=root, workers=1)
+    runs = [row.run for row in found.rows]
+    # as if its two seeds allowed to say something
+    monkeypatch.setattr(Studied, "pairs", [replace(one, verdict="better") for one in found.pairs])
+    pages = [report(names, runs=root).html() for names in (["rates"], [runs[0], runs[2]])]
+    assert 'id="evidence"' in pages[0] and 'id="alone"' in pages[1]
+    shutil.rmtree(tmp_path / "pictures")
+    for page, key in zip(pages, ("evidence", "alone"), strict=True):
+        differences, unchecked = checked(page, tmp_path)
+        assert differences == []
+        assert [one.partition(": ")[0] for one in unchecked] == [f"section {key}"]
+
+
+@pytest.mark.parametrize(
+    "sections", ["{}", "[1]", '[{"key":"answer"}]', '[{"key":"answer","words":[],"tables":[{}]}]']
+)
+def test_a_report_whose_data_is_broken_is_told(sections: str, tmp_path: Path) -> None:
+    data = f'{{"kind":"run","subjects":["a"],"sections":{sections}}}'
+    (tmp_path / "a.html").write_text(f'<script type="application/json" id="pellucid-report">{data}</script>')
+    with pytest.raises(DataError, match="expected a report by pellucid"):
+        verify(tmp_path / "a.html")
 
 
 def test_another_page_is_no_report(tmp_path: Path) -> None:
