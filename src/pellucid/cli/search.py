@@ -34,7 +34,9 @@ def search(
     workers: Workers = None,
     executor: Where = "local",
     address: Address = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell the size and about how long.")] = False,
     update: Annotated[bool, typer.Option("--update", help="Go on although the search has changed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, however many trials.")] = False,
     tensorboard: TensorBoard = False,
     runs: Runs = None,
     json: Json = False,
@@ -42,10 +44,12 @@ def search(
 ) -> None:
     """The best values of a few options, chosen on validation images; the best one's test score is told once."""
     from pellucid.cli.study_watcher import tell, watched
-    from pellucid.cli.terminal import emit_json, say
+    from pellucid.cli.terminal import emit, emit_json, say
+    from pellucid.displays.numbers import duration
     from pellucid.storage.tensorboard import check_installed
     from pellucid.verbs import search as verb
     from pellucid.verbs.hparams import search_events
+    from pellucid.verbs.search_size import search_size
     from pellucid.verbs.study import name_of
 
     if tensorboard:
@@ -64,7 +68,19 @@ def search(
         least_epochs=least_epochs,
         at_once=at_once,
     )
-    say(f"search {asked.name}: {trials:,} points, {method}")
+    size = search_size(asked, workers=workers, runs=runs)
+    about = f"about {duration(size['seconds'])} on {size['workers']} worker{'s' * (size['workers'] > 1)}"
+    rest = ", less what is done" if size["begun"] else ""
+    line = f"search {asked.name}: {size['trials']:,} trainings, {size['epochs']:,} epochs, {method}, {about}{rest}"
+    if dry_run:
+        if json:
+            emit_json({"search": asked.name, **size})
+        else:
+            emit(line)
+        return
+    say(line)
+    if size["many"] and not yes:
+        typer.confirm("Begin?", abort=True)
     with watched(runs, quiet=json) as watcher:
         found = verb.search(
             asked,

@@ -82,15 +82,15 @@ PROPOSALS: dict[str, Callable[[Search, int], Proposals]] = {
 
 
 def _drawn(asked: Search) -> list[Point]:
-    found: list[Config] = []
+    found: dict[str, Config] = {}
     index = fruitless = 0
     while len(found) < asked.trials and fruitless < FRUITLESS:
         config = drawn(asked.space, asked.seeds[0], index)
         index += 1
-        fruitless = fruitless + 1 if config in found else 0
-        if not fruitless:
-            found.append(config)
-    return [Point(number, config) for number, config in enumerate(found)]
+        key = repr(config)
+        fruitless = fruitless + 1 if key in found else 0
+        found.setdefault(key, config)
+    return [Point(number, config) for number, config in enumerate(found.values())]
 
 
 def optuna_version() -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pellucid.datasets._load import load
 from pellucid.errors import UsageError
 from pellucid.spec.run import RunSpec
 from pellucid.spec.search import Search
@@ -21,7 +20,7 @@ from pellucid.training.many import Executor, Outcome, opened, run_all
 from pellucid.training.proposals import PROPOSALS, Point, optuna_version
 from pellucid.training.run import goes_on
 from pellucid.verbs.searched import Searched, Tried
-from pellucid.verbs.study_specs import spec_of
+from pellucid.verbs.study_specs import reader, spec_of
 from pellucid.verbs.train import probe_folder
 
 
@@ -74,7 +73,7 @@ def search(
     process is at this search.
     """
     root = runs_root(runs)
-    first = _checked(asked)
+    first = checked(asked)
     folder = SearchFolder(root, asked.name)
     plain = asked.to_dict()
     if asked.method == "optuna":
@@ -125,6 +124,7 @@ class _Rounds:
         self.size = points * len(asked.seeds)
         self._last: dict[tuple[int, int], RunSpec] = {}
         self._counted: set[str] = set()
+        self._read = reader()
 
     def trained(self, points: list[Point]) -> list[Tried]:
         """How each of them did."""
@@ -162,7 +162,7 @@ class _Rounds:
         return found
 
     def _spec(self, point: Point, seed: int) -> RunSpec:
-        spec = spec_of(self.asked.base, point.config)
+        spec = spec_of(self.asked.base, point.config, read=self._read)
         recipe = spec.recipe if point.epochs is None else replace(spec.recipe, epochs=point.epochs)
         return replace(spec, recipe=recipe, seed=seed)
 
@@ -172,14 +172,18 @@ def _epochs(root: Path, name: str) -> int:
     return len(RunFolder.open(root, name).metrics()) if RunFolder.exists(root, name) else 0
 
 
-def _checked(asked: Search) -> RunSpec:
-    """The first point's run, after every name and both ends of every range have been tried."""
+def checked(asked: Search) -> RunSpec:
+    """The run in the middle of the ranges, after every name and both ends of every range have been tried.
+
+    Raises UsageError for what does not exist or fit.
+    """
+    read = reader()
     middle = {one.name: one.at(0.5) for one in asked.space}
     for one in asked.space:
         for value in one.choices or (one.at(0.0), one.at(1.0 - 2**-40)):
-            spec_of(asked.base, {**middle, one.name: value})
-    spec = spec_of(asked.base, middle)
-    if not len(load(spec.data).validation):
+            spec_of(asked.base, {**middle, one.name: value}, read=read)
+    spec = spec_of(asked.base, middle, read=read)
+    if not len(read(spec.data).validation):
         raise UsageError("search: expected validation images to choose by, found none. Give --validation-size.")
     if asked.method == "halving" and len(asked.rungs(spec.recipe.epochs)) < 2:
         raise UsageError(

@@ -18,7 +18,9 @@ from pellucid.errors import InterruptedRunError, StorageError, UsageError
 from pellucid.spec.search import Search
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.search_folder import SearchFolder
+from pellucid.training.proposals import random_points
 from pellucid.verbs.search import made_search, search
+from pellucid.verbs.search_size import search_size
 from pellucid.verbs.searched import Searched, Tried
 
 BASE = {"network": "mlp", "data": "digits", "epochs": 4, "subset": 200, "hidden_size": 16}
@@ -196,3 +198,24 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert len(found["trials"]) == 4 and found["best"]["test_accuracy"] > 0.1
     assert {one["seed"] for one in found["trials"]} == {5}
     assert pellucid("mlp", "digits") == 2
+
+
+def test_its_size_and_time_are_told_before_it_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    halving = search_size(small(), runs=tmp_path)
+    assert [halving[key] for key in ("trials", "epochs", "begun")] == [6 + 3 + 1, 6 * 1 + 3 * 1 + 1 * 2, False]
+    anew = search_size(small(base={"schedule": "cosine"}))
+    assert anew["epochs"] == 6 * 1 + 3 * 2 + 1 * 4 and 0 < anew["seconds"] < 600
+    words = ["search", "mlp", "digits", "--over", "lr=log:1e-4:1e-1", "--trials", "2000", "--epochs", "3"]
+    monkeypatch.setattr("sys.argv", ["pellucid", *words, "--runs", str(tmp_path), "--dry-run", "--json"])
+    assert command() == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["trials"], told["epochs"], told["many"]) == (2000, 6000, True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_many_points_are_drawn_in_no_time() -> None:
+    many = made_search("many", BASE, over=OVER, trials=20_000)
+    (points,) = random_points(many, 1)
+    assert len(points) == 20_000 and [one.number for one in points[-2:]] == [19_998, 19_999]
