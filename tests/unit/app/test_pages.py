@@ -45,6 +45,7 @@ def test_the_runs_are_listed_by_configuration(client: TestClient, trained: Path)
     assert "3 runs of 2 configurations" in " ".join(text.split()) and text.count('class="run-group') == 2
     assert "seeds 0, 1" in text
     alone = client.get("/runs?group=none&q=lr>0.005").text
+    assert alone.count('/images">') == 1  # a number leads to the images behind it
     assert alone.count('class="run-group') == 1 and "lr&gt;0.005" in alone
 
 

@@ -157,7 +157,9 @@ def test_a_broken_run_is_told_and_the_rest_works(tmp_path: Path) -> None:
         half = client.get(f"/run/{odd.id}")
         assert half.status_code == 200 and "This run is broken" in half.text
         assert client.get(f"/run/{odd.id}/section/learning", headers=PART).status_code == 409
-        assert client.get(f"/run/{odd.id}/section/samples", headers=PART).status_code == 200
+        samples = client.get(f"/run/{odd.id}/section/samples", headers=PART)
+        assert samples.status_code == 200 and "/images" not in samples.text  # nothing is answered
+        assert f"/run/{whole.id}/images" in client.get(f"/run/{whole.id}/section/samples", headers=PART).text
 
 
 @pytest.mark.parametrize("name", ["%2e%2e", ".hidden", "Outside"])
