@@ -50,7 +50,7 @@ class Factor:
         if self.name == "seed":
             raise UsageError("factor seed: expected another option. Seeds are the study's own: --seeds or seeds = N.")
         if len({_word(level) for level in self.levels}) < len(self.levels):
-            shown = ", ".join(map(str, self.levels[:_SHOWN])) + (", ..." if self.levels[_SHOWN:] else "")
+            shown = ", ".join(map(str, self.levels[:_SHOWN])) + (" and more" if self.levels[_SHOWN:] else "")
             raise UsageError(f"factor {self.name}: expected different levels, found one twice: {shown}.")
 
 

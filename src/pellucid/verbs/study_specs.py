@@ -53,14 +53,12 @@ def spec_of(base: Mapping[str, Any], config: Config, *, read: Read = load) -> Ru
     recipe, network_options = values.pop("recipe", None), dict(values.pop("network_options", {}) or {})
     if network is None or data is None:
         raise UsageError("study: expected a network and a data set, found one missing. Name both.")
-    known = option_fields()
-    if isinstance(network, str) and network.replace("-", "_") in catalog.names("networks"):
-        own = inspect.signature(catalog.load("networks", network)).parameters
-        for name in [name for name in values if name not in known and name in own]:
-            network_options[name] = values.pop(name)
+    known, own = option_fields(), _options_of(network)
+    for name in [name for name in values if name not in known and name in own]:
+        network_options[name] = values.pop(name)
     for name, value in values.items():
         if name not in known:
-            raise unknown_name("factor", name, [*known, "network", "data", "recipe", *network_options])
+            raise unknown_name("factor", name, [*own, *known, "network", "data", "recipe"])
         if value is not None:
             words = name == "views" and isinstance(value, str)  # of a factor in one line: views=negative,grayscale
             values[name] = typed([value] if words else value, PARTS[known[name][0]][0], name, "study")
@@ -68,3 +66,11 @@ def spec_of(base: Mapping[str, Any], config: Config, *, read: Read = load) -> Ru
     spec, images, _ = resolve(asked, read=read)
     found = RunSpec(network=spec, data=images, recipe=asked.recipe, **asked.rest)
     return found if found.threads else replace(found, threads=1)
+
+
+def _options_of(network: Any) -> list[str]:
+    """The options of a network of the catalogue by name."""
+    if not isinstance(network, str) or network.replace("-", "_") not in catalog.names("networks"):
+        return []
+    parameters = inspect.signature(catalog.load("networks", network)).parameters
+    return [name for name in parameters if name not in ("input_shape", "classes")]

@@ -240,6 +240,7 @@ def test_the_value_that_validation_chose_is_named_beside_its_arm(tmp_path: Path)
         ({"compare": {"threads": [None, 1]}}, "threads=None and threads=1 are one training"),
         ({"compare": ["lr=0.1"], "seeds": ["1", "2"]}, "whole numbers from 0 on, found ['1', '2']"),
         ({"compare": ["lr=0.1"], "seeds": [0.5, 1]}, "whole numbers from 0 on"),
+        ({"compare": {"hiden_size": [8, 16]}}, "Did you mean hidden_size"),
         ({"compare": 3}, "expected [compare] as a table of factors, found 3"),
         ({"tune": "lr=1"}, "expected [tune] as a table of factors"),
     ],
