@@ -22,6 +22,7 @@ from pellucid.spec.shapes import check
 from pellucid.verbs.networks import network, shape_from_text
 from pellucid.verbs.options import request
 from pellucid.verbs.run import Run
+from pellucid.verbs.study_specs import specs_of
 
 PAGES = {
     "networks": "networks.md",
@@ -142,7 +143,8 @@ def test_examples_of_additions_do_what_their_folders_ask_for(run: Run) -> None:
     assert np.array_equal(turned, np.rot90(splits.train.pixels, 2, axes=(1, 2)))
     named = re.findall(r"`src/pellucid/(\w+)/(\w+)\.py`", text(ROOT / "CONTRIBUTING.md"))
     assert b"<svg" in defined["loudest"](run.model(), run.images(), layer="fc2").render("svg")
-    assert {folder for folder, _ in named} == {"datasets", "networks", "recipes", "charts", "views", "inspection"}
+    assert len(specs_of(defined["rates"]())) == 3 * 5
+    assert {folder for folder, _ in named} == set(catalog.FOLDERS)
     assert all(name in defined for _, name in named)
 
 

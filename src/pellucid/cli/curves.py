@@ -9,6 +9,8 @@ import typer
 
 from pellucid.cli.train import Runs
 
+METRIC, BY = "validation_accuracy", "epoch"
+
 
 def add_to(app: typer.Typer) -> None:
     """The command of this file."""
@@ -20,8 +22,8 @@ def curves(
     *,
     metric: Annotated[
         str, typer.Option(help="A number of every epoch, such as validation_loss or train_accuracy (study).")
-    ] = "validation_accuracy",
-    by: Annotated[str, typer.Option(help="epoch, step or second of training (study).")] = "epoch",
+    ] = METRIC,
+    by: Annotated[str, typer.Option(help="epoch, step or second of training (study).")] = BY,
     spread: Annotated[
         bool, typer.Option("--spread", help="The standard deviation over seeds in place of the values (study).")
     ] = False,
@@ -34,6 +36,7 @@ def curves(
 ) -> None:
     """Learning curves: of a run, or of a study with mean, range and every seed."""
     from pellucid.cli.terminal import emit
+    from pellucid.errors import UsageError
     from pellucid.storage.runs_root import runs_root
     from pellucid.verbs import study_page
     from pellucid.verbs.run import Run
@@ -46,6 +49,17 @@ def curves(
         else:
             shown = study_page.curves(found, metric, x=by, log_x=log_x, log_y=log_y)
     else:
+        of_studies = {
+            "--metric": metric != METRIC,
+            "--by": by != BY,
+            "--spread": spread,
+            "--log-x": log_x,
+            "--log-y": log_y,
+        }
+        if given := [word for word, value in of_studies.items() if value]:
+            raise UsageError(
+                f"curves: expected {', '.join(given)} with a study alone, found {name}, a run or nothing."
+            )
         shown = Run.open(runs, name).learning_curves()
         name = Path(name).name
     emit(str(shown.save(output or Path(f"{name}-curves.png"))))

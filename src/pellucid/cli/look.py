@@ -68,6 +68,10 @@ def look(
             emit(f"{verb.way_table().text()}\n\nlayers of {opened.id}\n{layers.text()}")
             say(f"\nnext: pellucid look {opened.id} filters")
         return
+    if opened is not None and (data or view):
+        raise UsageError(
+            "look: expected --data and --view beside --model alone, found a run, which has its own images."
+        )
     if opened is None and model is None:
         raise UsageError("look: expected a run, or --model FILE.py:NAME, found neither.")
     words: dict[str, Any] = {}

@@ -4,7 +4,7 @@ from pellucid.spec import Augmentation, Recipe
 
 
 def augmented(*, lr: float = 0.001, epochs: int = 60) -> Recipe:
-    """Adam with flips and shifts of up to 4 pixels; the rate falls by 0.3 after 5 epochs without progress."""
+    """Adam with flips and shifts of up to 4 pixels; the rate falls to 0.3 of it after 6 epochs without progress."""
     return Recipe(
         optimizer="adam",
         lr=lr,

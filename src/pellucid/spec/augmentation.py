@@ -20,7 +20,9 @@ class Augmentation:
     (False, True)
     """
 
-    horizontal_flip: bool = field(default=False, metadata={"help": "mirror every other image, left to right"})
+    horizontal_flip: bool = field(
+        default=False, metadata={"help": "mirror half of the images, drawn anew each time, left to right"}
+    )
     shift: int = field(default=0, metadata={"help": "move by up to this many pixels, in both directions"})
     crop_padding: int = field(
         default=0, metadata={"help": "add this many black pixels on all sides, then cut the old size out of it"}

@@ -38,7 +38,10 @@ class DataSpec:
         default=(), metadata={"help": "views in order, such as grayscale, centre_crop=28, standardise"}
     )
     validation_size: int | None = field(default=None, metadata={"help": "validation images"})
-    test_size: int | None = field(default=None, metadata={"help": "test images, drawn balanced by class"})
+    test_size: int | None = field(
+        default=None,
+        metadata={"help": "test images; of a set with test images of its own the same number of each class"},
+    )
     subset: int | None = field(
         default=None, metadata={"help": "train on this many images, the same number of each class"}
     )

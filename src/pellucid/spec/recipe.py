@@ -45,8 +45,10 @@ class Recipe:
     lr: float = _option(0.001, "learning rate; the highest one of one_cycle")
     momentum: float = _option(0.0, "momentum (sgd, rmsprop, rmsprop_printed, muon)")
     nesterov: bool = _option(False, "Nesterov momentum (sgd, muon)")
-    betas: tuple[float, float] = _option((0.9, 0.999), "decay of the gradient's mean and of its square (adam, adamw)")
-    alpha: float = _option(0.99, "decay of the squared gradient (rmsprop)")
+    betas: tuple[float, float] = _option(
+        (0.9, 0.999), "decay of the gradient's mean and of its square (adam, adamw, adam_printed, muon)"
+    )
+    alpha: float = _option(0.99, "decay of the squared gradient (rmsprop, rmsprop_printed)")
     eps: float = _option(1e-8, "added to the root of the squared gradient (adam, adamw, rmsprop, adagrad)")
     weight_decay: float = _option(
         0.0,

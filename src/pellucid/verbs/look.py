@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pellucid import catalog
 from pellucid.displays.display import Display
@@ -125,12 +126,15 @@ def _chosen(run: Run, asked: Sequence[Any] | None, split: str, few: int | None) 
             raise UsageError("image: expected either numbers of images or files, found both. Give one kind.")
         return as_run_sees(run, files)
     images = run.images(split)
-    rows = np.array([int(one) for one in asked], np.int64)
-    if (rows < 0).any() or (rows >= len(images)).any():
-        raise UsageError(
-            f"image: expected a number from 0 to {len(images) - 1} (split {split}), found {int(rows.max())}."
-        )
-    return images.take(rows)
+    return images.take(_rows(asked, len(images), split))
+
+
+def _rows(asked: Sequence[Any], count: int, split: str) -> NDArray[np.int64]:
+    """Numbers of images of a split that has `count`. Raises UsageError for anything else."""
+    for one in asked:
+        if not str(one).isdigit() or int(one) >= count:
+            raise UsageError(f"image: expected a number from 0 to {count - 1} (split {split}), found {one}.")
+    return np.array([int(one) for one in asked], np.int64)
 
 
 def _one_a_class(images: Images, count: int) -> Images:
@@ -215,7 +219,7 @@ def look_at_foreign(
     splits = load(data)
     found: Images = getattr(splits, split)
     if images:
-        found = found.take(np.array([int(one) for one in images], np.int64))
+        found = found.take(_rows(images, len(found), split))
     return look(Subject(module, splits.scaling), way, images=found, **options)
 
 

@@ -211,3 +211,22 @@ def test_runs_of_the_engine_by_hand_are_looked_at_like_others(tmp_path: Path) ->
     assert "conv1" in layer_table(made).text()
     with pytest.raises(UsageError, match="engine scratch"):
         train("one_conv", "digits", size=16, engine="scratch", precision="bf16", pictures=False, runs=tmp_path)
+
+
+def test_what_a_run_or_a_module_does_not_take_is_refused(
+    run: Run, stranger: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ("--runs", run.folder.path.parent)
+    own = ("--model", f"{stranger}:Net", "--data", "digits")
+    for words, told in (
+        (("look", run.id, "filters", "--view", "negative", *where), "beside --model alone"),
+        (("look", run.id, "filters", "--data", "mnist", *where), "beside --model alone"),
+        (
+            ("look", "gradient", *own, "--image", "digit.png"),
+            "expected a number from 0 to 299 (split test), found digit",
+        ),
+        (("look", "gradient", *own, "--image", "300"), "found 300"),
+        (("curves", run.id, "--spread", "--by", "step", *where), "expected --by, --spread with a study alone"),
+    ):
+        assert pellucid(*words, monkeypatch=monkeypatch) == 2, words
+        assert told in " ".join(capsys.readouterr().err.split())
