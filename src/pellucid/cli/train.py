@@ -76,10 +76,6 @@ def train(
         if isinstance(watcher, Watcher):
             watcher.close()
     result = run.result
-    if result["status"] == "diverged":
-        from pellucid.errors import DivergedError
-
-        raise DivergedError(f"{run.id}: {result['reason']} Delete it (pellucid runs delete {run.id}) to try again.")
     if json:
         emit_json({"run": run.id, "path": str(run.path), **result})
         return

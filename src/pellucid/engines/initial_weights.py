@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.engines.seeds import WEIGHTS, mix
+from pellucid.images import Images, Scaling
 from pellucid.spec.layer import Layer, Shape
 from pellucid.spec.layers import BatchNorm, Residual
 from pellucid.spec.network import Network
@@ -56,6 +57,18 @@ def initial_weights(
                     value = filters if key == "weight" else bias
                 arrays[f"{name}.{key}"] = np.ascontiguousarray(value, np.float32)
     return arrays
+
+
+def seen_images(network: Network, images: Images, scaling: Scaling) -> NDArray[np.float32] | None:
+    """The training images, as the network sees them, from which its first weights come; None where none do."""
+    layers = [layer for _, layer in network.named()]
+    while layers:
+        layer = layers.pop()
+        if isinstance(layer, Whitening):
+            return scaling.apply(images.pixels[:WHITENED_IMAGES])
+        if isinstance(layer, Residual):
+            layers += [inner for branch in (layer.named_body(), layer.named_shortcut()) for _, inner in branch]
+    return None
 
 
 def _leaves(name: str, layer: Layer, shape: Shape) -> list[tuple[str, Layer, dict[str, Shape]]]:

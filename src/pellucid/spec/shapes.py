@@ -47,6 +47,11 @@ def trace(network: Network, shape: Shape) -> list[LayerTrace]:
     before = f"the image: {shape_text(shape)}"
     field: ReceptiveField | None = ReceptiveField()
     for name, layer in network.named():
+        if layer.kind == "whitening" and rows:
+            raise SpecError(
+                f"{network.name}, layer {name}: expected to be the first layer, found it after {rows[-1].name}: its "
+                "filters come from the images. Put it first."
+            )
         try:
             output = layer.output(shape)
             field = receptive_field([layer], field)

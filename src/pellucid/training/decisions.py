@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from pellucid.spec.layer import Shape
 from pellucid.spec.recipe import Recipe
 from pellucid.spec.run import RunSpec
 from pellucid.storage.sealed import read_json, write_json
+from pellucid.training.environment import cpu
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def decide(engine: Engine, spec: RunSpec, network: Any, shape: Shape, classes: i
         if spec.precision != "auto":
             return Decisions(device, spec.precision, threads)
         question = {
-            "machine": platform.processor() or platform.machine(),
+            "machine": cpu(),
             "environment": engine.environment(),
             "network": network.to_dict() if hasattr(network, "to_dict") else repr(network),
             "shape": list(shape),

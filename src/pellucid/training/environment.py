@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ def environment(engine: Engine, threads: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "numpy": version("numpy"),
         "platform": f"{platform.system()} {platform.machine()}",
-        "cpu": _cpu(),
+        "cpu": cpu(),
         "threads": threads,
         "git": _git(),
         **engine.environment(),
@@ -33,7 +34,9 @@ def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return [f"{key} was {then.get(key)}, is {now.get(key)}" for key in BINDING if then.get(key) != now.get(key)]
 
 
-def _cpu() -> str:
+@cache
+def cpu() -> str:
+    """The processor's name."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text(encoding="utf-8", errors="replace").splitlines():

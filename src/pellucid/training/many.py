@@ -7,7 +7,9 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from pellucid.errors import UsageError, unknown_name
+from pellucid.datasets._load import load
+from pellucid.errors import DataError, UsageError, unknown_name
+from pellucid.spec.data import DataSpec
 from pellucid.spec.network import Network
 from pellucid.spec.run import RunSpec
 from pellucid.storage.run_folder import RunFolder
@@ -15,7 +17,7 @@ from pellucid.training.executors.local import Processes, cores
 from pellucid.training.executors.ray import Cluster
 from pellucid.training.executors.task import Executor, Outcome, Task, told
 
-__all__ = ["EXECUTORS", "Executor", "Outcome", "cores", "opened", "run_all"]
+__all__ = ["EXECUTORS", "Executor", "Outcome", "cores", "opened", "run_all", "same_images"]
 
 EXECUTORS = ("local", "ray")
 
@@ -32,6 +34,23 @@ def opened(name: str = "local", *, workers: int | None = None, address: str | No
     if address is not None:
         raise UsageError(f"address: expected none with executor local, found {address!r}. Add --executor ray.")
     return Processes(workers)
+
+
+def same_images(specs: Sequence[RunSpec], root: Path) -> None:
+    """Raises DataError where a run that is there was trained on other images than its data set has now."""
+    now: dict[DataSpec, str] = {}
+    for spec in specs:
+        if not RunFolder.exists(root, spec.id):
+            continue
+        then = RunFolder.open(root, spec.id).manifest["fingerprint"]
+        if spec.data not in now:
+            now[spec.data] = load(spec.data).fingerprint()
+        if then != now[spec.data]:
+            where = spec.data.path or spec.data.name
+            raise DataError(
+                f"{spec.id}: expected the images that it was trained on, found others in {where}. Put them back, or "
+                "compare in another folder of runs (--runs)."
+            )
 
 
 def run_all(

@@ -7,6 +7,7 @@ byte for byte, since every step is a function of the state and of (seed, epoch, 
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.engines.engine import Engine, Trainer, engine
-from pellucid.errors import DataError, DivergedError, InterruptedRunError
+from pellucid.errors import DataError, DivergedError, InterruptedRunError, StorageError
 from pellucid.images import Splits
 from pellucid.spec.network import Network
 from pellucid.spec.run import RunSpec
@@ -87,11 +88,12 @@ def run(
         else:
             decisions = decide(chosen, spec, network, splits.shape, classes, probes)
             folder = RunFolder.create(root, spec.id, _manifest(spec, splits, decisions, chosen))
+    _same_spec(folder, spec)
     with folder.lock():
+        _same_images(folder, splits)  # also of a run that is over: its numbers are of other images
         if folder.result() is not None:
             return
         decisions = Decisions(**folder.manifest["decisions"])
-        _same_images(folder, splits)
         with chosen.threads(decisions.threads), interruptible() as interrupt:
             trainer = chosen.trainer(
                 network,
@@ -192,6 +194,14 @@ def _before(root: Path, spec: RunSpec, earlier: str | None) -> RunFolder | None:
     return found if finished and goes_on(spec, RunSpec.from_dict(found.manifest["spec"])) else None
 
 
+def _same_spec(folder: RunFolder, spec: RunSpec) -> None:
+    if folder.manifest["spec"] != json.loads(json.dumps(spec.to_dict())):  # ids are a few digits of a digest
+        raise StorageError(
+            f"{folder.id}: expected the run of this spec, found another one's under the same id. Use another folder "
+            "of runs (--runs)."
+        )
+
+
 def _same_images(folder: RunFolder, splits: Splits) -> None:
     if folder.manifest["fingerprint"] != splits.fingerprint():
         raise DataError(
@@ -245,7 +255,9 @@ def _result(spec: RunSpec, progress: Progress, folder: RunFolder, status: str, r
     best = best_epoch(spec.recipe, progress.records)
     record = progress.records[best - 1] if best else None
     seconds = progress.seconds + progress.epoch_seconds
-    images = folder.manifest["sizes"]["train"] * len(progress.records)
+    epochs = folder.timings()
+    images = sum(one["seconds"] * one["images_per_second"] for one in epochs)  # a time budget cuts the last one
+    spent = sum(one["seconds"] for one in epochs)
     names = ("train", "validation", "test")
     return {
         "status": status,
@@ -258,5 +270,5 @@ def _result(spec: RunSpec, progress: Progress, folder: RunFolder, status: str, r
             for value in ("accuracy", "loss")
         },
         "seconds": seconds,
-        "images_per_second": images / progress.seconds if progress.seconds else None,
+        "images_per_second": images / spent if spent else None,
     }

@@ -22,11 +22,13 @@ from pellucid.displays.display import Display
 from pellucid.displays.numbers import percent
 from pellucid.displays.table import Table
 from pellucid.engines.engine import Model, engine
-from pellucid.errors import DataError, StorageError, UsageError, unknown_name
+from pellucid.errors import DataError, SpecError, StorageError, UsageError, unknown_name
 from pellucid.evaluation.evaluate import Evaluation, evaluate
 from pellucid.images import Images, Scaling, Splits
+from pellucid.spec.layer import Shape, shape_text
 from pellucid.spec.network import ForeignModule
 from pellucid.spec.run import RunSpec
+from pellucid.spec.shapes import parameter_shapes
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.runs_root import find, runs_root
 from pellucid.views._parse import viewed
@@ -168,8 +170,24 @@ class Run:
                 # the model scales its images as in training, whatever is done to their bytes
                 seen = viewed(splits, view)
                 splits = replace(seen, scaling=Scaling.unit(seen.shape[2]))
+            self._check_fit(splits.shape, views)
         found: Images = getattr(splits, split)
         return found
+
+    def _check_fit(self, shape: Shape, views: Sequence[str]) -> None:
+        """Raises UsageError where views made images that the network cannot take; one that pools them all can."""
+        network = self.spec.network
+        if shape == self.input_shape or isinstance(network, ForeignModule):
+            return
+        try:
+            fits = parameter_shapes(network, shape) == parameter_shapes(network, self.input_shape)
+        except SpecError:
+            fits = False
+        if not fits:
+            raise UsageError(
+                f"{self.id}: expected images of {shape_text(self.input_shape)}, found {shape_text(shape)} after "
+                f"{', '.join(views)}. Leave out what changes their size or channels."
+            )
 
     def _asked(self, split: str, views: Sequence[str], weights: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         images = self.images(split, views)

@@ -16,7 +16,7 @@ from pellucid.spec.study import Trial, differences
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.runs_root import runs_root
 from pellucid.storage.search_folder import SearchFolder
-from pellucid.training.many import Executor, Outcome, opened, run_all
+from pellucid.training.many import Executor, Outcome, opened, run_all, same_images
 from pellucid.training.proposals import PROPOSALS, Point, optuna_version
 from pellucid.training.run import goes_on
 from pellucid.verbs.searched import Searched, Tried
@@ -139,6 +139,7 @@ class _Rounds:
             trials = {point.number: tuple(point.config.items()) for point in points}
             self.begun([(Trial(trials[number], seed), spec) for (number, seed), spec in specs.items()])
         errors: dict[str, str] = {}
+        same_images(list(specs.values()), self.root)
         outcomes = run_all(
             list(specs.values()), self.root, probes=probe_folder(), earlier=earlier, executor=self.crew
         )

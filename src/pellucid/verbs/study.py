@@ -11,16 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from pellucid import catalog
-from pellucid.datasets._load import load
-from pellucid.errors import DataError, UsageError, unknown_name
+from pellucid.errors import UsageError, unknown_name
 from pellucid.evaluation.comparison import LOOKS
-from pellucid.spec.data import DataSpec
 from pellucid.spec.run import RunSpec
 from pellucid.spec.study import Config, Factor, Study, Trial, differences, factor_from_text
-from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.runs_root import runs_root
 from pellucid.storage.study_folder import Progress, StudyFolder
-from pellucid.training.many import Executor, Outcome, opened, run_all
+from pellucid.training.many import Executor, Outcome, opened, run_all, same_images
 from pellucid.verbs.studied import Studied
 from pellucid.verbs.study_specs import specs_of
 from pellucid.verbs.train import probe_folder
@@ -76,7 +73,7 @@ def study(
         kept = folder.progress()
         if not update:
             _same_runs(asked.name, kept, specs)
-        _same_images(specs, root)
+        same_images([spec for _, spec in specs], root)
         errors = dict(kept.errors)
         try:
             while True:
@@ -114,23 +111,6 @@ def _same_runs(name: str, kept: Progress, specs: Sequence[tuple[Trial, RunSpec]]
             f"({changed[0]}{', ...' if changed[1:] else ''}): a network's file, a recipe or a default has changed. "
             "Put it back, give the study another name, or train them anew with --update."
         )
-
-
-def _same_images(specs: Sequence[tuple[Trial, RunSpec]], root: Path) -> None:
-    """Raises DataError where a run that is there was trained on other images than its data set has now."""
-    now: dict[DataSpec, str] = {}
-    for _, spec in specs:
-        if not RunFolder.exists(root, spec.id):
-            continue
-        then = RunFolder.open(root, spec.id).manifest["fingerprint"]
-        if spec.data not in now:
-            now[spec.data] = load(spec.data).fingerprint()
-        if then != now[spec.data]:
-            where = spec.data.path or spec.data.name
-            raise DataError(
-                f"{spec.id}: expected the images that it was trained on, found others in {where}. Put them back, or "
-                "compare in another folder of runs (--runs)."
-            )
 
 
 def _next_look(asked: Study) -> Study | None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from platformdirs import user_cache_dir
 
-from pellucid.errors import UsageError
+from pellucid.engines.engine import engine
+from pellucid.errors import DivergedError, UsageError
 from pellucid.images import Splits
 from pellucid.spec.network import ForeignModule, Network
 from pellucid.spec.recipe import Recipe
 from pellucid.spec.run import RunSpec
+from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.runs_root import runs_root
 from pellucid.storage.tensorboard import write_events
 from pellucid.training.run import Observer
@@ -66,11 +72,22 @@ def train(
     )
     spec, splits = prepare(asked, module)
     root = runs_root(runs)
-    for _ in train_run(
-        spec, splits, root, module=module, observer=observer, probes=probe_folder(), checkpoints=checkpoints
-    ):
-        pass
+    if module is not None:
+        spec = _as_begun(module, spec, root)
+    try:
+        for _ in train_run(
+            spec, splits, root, module=module, observer=observer, probes=probe_folder(), checkpoints=checkpoints
+        ):
+            pass
+    finally:
+        if module is not None and isinstance(spec.network, ForeignModule):
+            _BEGAN[module] = spec.network.digest, _digest(module)
     finished = Run.open(root, spec.id, splits=splits, module=module)
+    if finished.status == "diverged":  # before: now it has raised
+        reason = finished.result["reason"]
+        raise DivergedError(f"{spec.id}: {reason} Delete it (pellucid runs delete {spec.id}) to try again.")
+    if module is not None:
+        _leave(module, spec, finished)
     if checkpoints and not finished.folder.epochs():
         raise UsageError(
             f"{finished.id}: expected the weights of its epochs, found that it was trained without them. Delete it "
@@ -114,9 +131,35 @@ def probe_folder() -> Path:
     return Path(user_cache_dir("pellucid")) / "probes"
 
 
+#: Of each module of the user's own: its digest when its last run began, and the one that the run left behind.
+_BEGAN: WeakKeyDictionary[Any, tuple[str, str]] = WeakKeyDictionary()
+
+
+def _as_begun(module: Any, spec: RunSpec, root: Path) -> RunSpec:
+    """The spec with the module's first weights, where they are those that a run of it left: the same call goes on."""
+    first, left = _BEGAN.get(module, ("", ""))
+    assert isinstance(spec.network, ForeignModule)
+    begun = replace(spec, network=ForeignModule(spec.network.name, first))
+    return begun if left == spec.network.digest and RunFolder.exists(root, begun.id) else spec
+
+
+def _leave(module: Any, spec: RunSpec, finished: Run) -> None:
+    """Leaves the module as the run has trained it, now or before: with its best weights."""
+    engine(spec.engine).model(module, finished.input_shape, finished.scaling, finished.folder.load_weights("best"))
+    assert isinstance(spec.network, ForeignModule)
+    _BEGAN[module] = spec.network.digest, _digest(module)
+
+
 def _digest(module: Any) -> str:
-    """Of a module's description and weights."""
+    """Of a module's description, code and weights: whatever its output depends on, as far as can be told."""
     digest = hashlib.sha256(repr(module).encode())
+    for kind in sorted({type(part) for part in module.modules()}, key=lambda one: f"{one.__module__}.{one.__name__}"):
+        if not kind.__module__.startswith("torch."):
+            with suppress(OSError, TypeError):  # typed into a console: there is no source
+                digest.update(inspect.getsource(kind).encode())
+    for part in module.modules():
+        plain = {k: v for k, v in vars(part).items() if isinstance(v, (int, float, str)) and k != "training"}
+        digest.update(repr(sorted(plain.items())).encode())
     for name, tensor in module.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

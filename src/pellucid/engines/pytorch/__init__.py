@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 from pellucid.engines.engine import Arrays
-from pellucid.engines.initial_weights import WHITENED_IMAGES
+from pellucid.engines.initial_weights import seen_images
 from pellucid.engines.pytorch.build import build
 from pellucid.engines.pytorch.machine import (
     WORTHWHILE,
@@ -41,7 +41,7 @@ def trainer(
 ) -> TorchTrainer:
     """`network` ready for its first step on `images`. A module of the user's own is trained in place."""
     if isinstance(network, Network):
-        seen = scaling.apply(images.pixels[:WHITENED_IMAGES])
+        seen = seen_images(network, images, scaling)
         module: nn.Module = build(network, images.shape, seed=seed, images=seen)
     else:
         module = network

@@ -13,7 +13,7 @@ import numpy as np
 
 from pellucid.engines.engine import Arrays
 from pellucid.engines.freed_memory import keep_freed_memory
-from pellucid.engines.initial_weights import WHITENED_IMAGES, initial_weights
+from pellucid.engines.initial_weights import initial_weights, seen_images
 from pellucid.engines.scratch.model import Model
 from pellucid.engines.scratch.network import build
 from pellucid.engines.scratch.trainer import Masks, ScratchTrainer
@@ -41,7 +41,7 @@ def trainer(
     Raises UsageError for what this engine has not: modules of PyTorch, other devices and precisions.
     """
     _check(network, device, precision)
-    seen = scaling.apply(images.pixels[:WHITENED_IMAGES])
+    seen = seen_images(network, images, scaling)
     weights = initial_weights(network, images.shape, seed=seed, images=seen)
     masks = Masks(seed)
     module = build(network, images.shape, weights, generator=masks.generator)
