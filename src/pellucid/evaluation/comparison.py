@@ -29,6 +29,8 @@ LOOKS = (6, 8, 11, 15, 20, 28, 40)
 EXACT = 2**14
 #: Seeds up to which all choices of signs are counted out: 2^20 sums of each half.
 COUNTED = 40
+#: An effect that is rounding, or would take more seeds than anybody has.
+NONE = 1e-4
 #: As many as are tried at random where so few are as extreme that a small probability has to be told more exactly.
 FINER = 2**18
 
@@ -199,9 +201,9 @@ def seeds_needed(effect: float, *, alpha: float = ALPHA, power: float = POWER) -
     The smallest n whose noncentral t exceeds t's bound with probability `power`; never so few that `sign_p`, whose
     power that is, could not reach alpha. alpha is halved, since `permutation_p` doubles.
     """
-    if not effect or isnan(effect):
-        return None
     size = abs(effect)
+    if isnan(size) or size < NONE:
+        return None
     for n in range(signs_needed(alpha), 100_000):
         bound = stats.t.ppf(1 - alpha / 4, n - 1)
         if 1 - stats.nct.cdf(bound, n - 1, size * sqrt(n)) >= power:

@@ -215,3 +215,10 @@ def test_runs_that_never_got_there_are_censored() -> None:
     assert math.isnan(survival([5, 5], [False, False]).median)
     with pytest.raises(UsageError, match="expected at least one run"):
         survival([], [])
+
+
+def test_a_difference_that_is_rounding_asks_for_no_seeds() -> None:
+    first = [0.9834, 0.9831, 0.9838, 0.9829, 0.9836, 0.9833]
+    second = [first[k] + step for k, step in enumerate((1e-4, -1e-4, 2e-4, -2e-4, 3e-4, -3e-4))]
+    (pair,) = compare({"a": first, "b": second})
+    assert abs(pair.difference) < 1e-15 and pair.more is None and "more seeds" not in pair.words
