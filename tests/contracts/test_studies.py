@@ -60,6 +60,7 @@ def test_figures_are_drawn_with_the_command_that_draws_them(tmp_path: Path) -> N
         Figure("curves of a run", "learning_curves"),
         Figure("confusions", "confusion_matrix"),
         Figure("curves of all", "curves", {"metric": "train_loss"}),
+        Figure("curves by second", "curves", {"x": "second", "log_y": True}),
         Figure("filters", "filters", {"layer": "conv1"}, "lr=0.01"),
         Figure("neurons", "top_patches", {"layer": "conv2", "channels": (1, 2), "k": 3}),
     )
@@ -85,6 +86,7 @@ def test_figures_are_drawn_with_the_command_that_draws_them(tmp_path: Path) -> N
         f"pellucid curves {run}",
         f"pellucid evaluate {run}",
         "pellucid curves drawn --metric train_loss",
+        "pellucid curves drawn --by second --log-y",
         f"pellucid look {run} filters --layer conv1",
         f"pellucid look {run} top_patches --layer conv2 --channel 1 --channel 2 --option k=3",
     ]

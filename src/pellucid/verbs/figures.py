@@ -19,6 +19,8 @@ from pellucid.verbs.studied import Studied
 
 OF_A_RUN = ("samples", "layers", "learning_curves", "confusion_matrix")
 OF_ALL = ("curves", "steadiness")
+#: Words of the command line for options that are called otherwise there.
+WORDS = {"x": "--by"}
 
 
 def draw(found: Studied, figure: Figure) -> Display:
@@ -47,7 +49,8 @@ def draw(found: Studied, figure: Figure) -> Display:
 def command(found: Studied, figure: Figure) -> str:
     """What to type for the same figure."""
     if figure.way in OF_ALL:
-        words = [f"--{key} {value}" for key, value in figure.options.items()]
+        options = {WORDS.get(key, f"--{key.replace('_', '-')}"): value for key, value in figure.options.items()}
+        words = [word if value is True else f"{word} {value}" for word, value in options.items()]
         return " ".join(["pellucid curves", found.study.name, *words, *(["--spread"] * (figure.way == "steadiness"))])
     run = _run(found, figure)
     match figure.way:
