@@ -58,7 +58,8 @@ def curves(
         }
         if given := [word for word, value in of_studies.items() if value]:
             raise UsageError(
-                f"curves: expected {', '.join(given)} with a study alone, found {name}, a run or nothing."
+                f"curves: expected {', '.join(given)} with a study, found {name}, which is none. "
+                "Name a study, or leave it out."
             )
         shown = Run.open(runs, name).learning_curves()
         name = Path(name).name

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, comb, isnan, sqrt
-from typing import Any
+from math import ceil, isnan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 from pellucid.errors import UsageError
+from pellucid.evaluation.permutation import holm, permutation_p, reachable_p
 
 #: Probability of calling two equal arms different, over a whole family of pairs.
 ALPHA = 0.05
@@ -25,14 +25,8 @@ POWER = 0.8
 #: alpha, so that all of them together make a false claim with probability alpha at most, whatever ends them
 #: (Bonferroni's spending, lan1983 in docs/bibliography.bib).
 LOOKS = (6, 8, 11, 15, 20, 28, 40)
-#: Ways to deal values to two arms up to which all are tried; beyond, as many at random.
-EXACT = 2**14
-#: Seeds up to which all choices of signs are counted out: 2^20 sums of each half.
-COUNTED = 40
 #: An effect that is rounding, or would take more seeds than anybody has.
 NONE = 1e-4
-#: As many as are tried at random where so few are as extreme that a small probability has to be told more exactly.
-FINER = 2**18
 
 
 @dataclass(frozen=True)
@@ -106,93 +100,6 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float]:
     generator = np.random.default_rng(0)
     drawn = stats.bootstrap((values,), np.mean, method="BCa", confidence_level=level, rng=generator)
     return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
-
-
-def permutation_p(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Two-sided p-value of two arms of the same seeds.
-
-    Twice the smaller of two: that of all sign changes of the differences (`sign_p`, exact), which profits where runs
-    of one seed are alike, and that of all ways to deal the values to two arms (`dealing_p`), which can say more with
-    few seeds (five give 0.016 at best, not 0.06). The factor pays for choosing. 1 where all values are equal.
-    """
-    if not np.any(first - second):
-        return 1.0
-    return min(1.0, 2 * min(sign_p(first - second), dealing_p(first, second)))
-
-
-def sign_p(d: NDArray[np.float64]) -> float:
-    """Two-sided p-value of the sum of `d` among those with all 2^n choices of signs, counted out up to 40 values.
-
-    All sums of each half of the values are made; how many of the one go with each of the other is looked up in sorted
-    order, so that 2^(n/2) sums are enough. Sums as large as the one seen, up to rounding, count. Beyond 40 values
-    `FINER` choices at random.
-    """
-    if len(d) > COUNTED:
-        options: dict[str, Any] = {"vectorized": True, "n_resamples": FINER, "batch": EXACT}
-        generator = np.random.default_rng(2)
-        return float(
-            stats.permutation_test((d,), np.mean, permutation_type="samples", rng=generator, **options).pvalue
-        )
-    halves = []
-    for half in (d[::2], d[1::2]):
-        sums = np.zeros(1)
-        for value in half:
-            sums = np.concatenate([sums + value, sums - value])
-        halves.append(sums)
-    seen = abs(float(d.sum())) - 1e-12 * float(np.abs(d).sum())
-    ordered = np.sort(halves[1])
-    as_large = len(ordered) - np.searchsorted(ordered, seen - halves[0], side="left")
-    # the sums lie symmetrically: as many are as far below zero
-    return min(1.0, 2 * float(as_large.sum()) / 2.0 ** len(d))
-
-
-def dealing_p(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Two-sided p-value of the difference of means among all ways to deal the values to two arms of n.
-
-    Exact where all values of one arm lie beyond all of the other, and up to 16,384 ways. Beyond, as many at random;
-    where few of those are as extreme, 262,144 others (each is valid at its level: which one is told depends on the
-    first alone being small).
-    """
-    n = len(first)
-    if min(first) > max(second) or min(second) > max(first):
-        return 2 / comb(2 * n, n)  # of whole numbers: the divisor may be too large for a float
-
-    def drawn(ways: int, seed: int) -> float:
-        options: dict[str, Any] = {"vectorized": True, "n_resamples": ways, "batch": EXACT}
-        generator = np.random.default_rng(seed)
-        return float(
-            stats.permutation_test(
-                (first, second), _difference, permutation_type="independent", rng=generator, **options
-            ).pvalue
-        )
-
-    found = drawn(EXACT, 0)
-    if comb(2 * n, n) <= EXACT or found > 20 / EXACT:
-        return found
-    return drawn(FINER, 1)
-
-
-def reachable_p(n: int) -> float:
-    """The smallest p-value that n seeds can give."""
-    return min(1.0, 2 * min(2.0 ** (1 - n), 2 / comb(2 * n, n))) if n else 1.0
-
-
-def _difference(x: NDArray[np.float64], y: NDArray[np.float64], axis: int) -> Any:
-    return np.mean(x, axis=axis) - np.mean(y, axis=axis)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Corrected so that the smallest of all true ones falls below alpha with probability alpha at most.
-
-    Sorted ascending: the k-th times (m - k + 1), never below the one before. Source: Holm 1979 (holm1979 in
-    docs/bibliography.bib).
-    """
-    order, m = np.argsort(p_values, kind="stable"), len(p_values)
-    found, highest = [0.0] * m, 0.0
-    for rank, k in enumerate(order):
-        highest = max(highest, min(1.0, (m - rank) * float(p_values[k])))
-        found[k] = highest
-    return found
 
 
 def seeds_needed(effect: float, *, alpha: float = ALPHA, power: float = POWER) -> int | None:
@@ -308,102 +215,3 @@ def _pair(
 def seeds_to_say(n: int, family: int, alpha: float = ALPHA) -> int:
     """Seeds beyond n from which on anything can be said of a pair among `family`; 0 where that is so with n."""
     return next(k for k in range(1100) if family * reachable_p(n + k) <= alpha and n + k >= 3)
-
-
-@dataclass(frozen=True)
-class Crossed:
-    """A difference of accuracies over seeds and test images, both taken as drawn from many.
-
-    low, high: 95 % of the difference over new seeds and new images. bottleneck: "none", "seeds" or "images"; more: of
-    them, beyond those there are, that would tell a difference of this size with probability `POWER`.
-    """
-
-    difference: float
-    low: float
-    high: float
-    bottleneck: str
-    more: int
-    words: str
-
-
-def crossed(first: NDArray[np.bool_], second: NDArray[np.bool_], *, alpha: float = ALPHA) -> Crossed:
-    """Two arms' right answers, seeds x images, the same seeds and images in both. alpha: of what more would tell.
-
-        d_si = first_si - second_si = mean + a_s + b_i + e_si
-        variance of the mean = var(a) / S + var(b) / I + var(e) / (S I)
-
-    with the variances by the analysis of variance of the two-way table (Searle, Casella, McCulloch 1992). With ever
-    more seeds var(b) / I is left: where that alone is too much, only more test images will do.
-    """
-    d = first.astype(np.float64) - second.astype(np.float64)
-    seeds, images = d.shape
-    mean = float(d.mean())
-    by_seed, by_image = d.mean(1), d.mean(0)
-    rest = d - by_seed[:, None] - by_image + mean
-    if seeds < 2 or images < 2:
-        raise UsageError(f"answers: expected two seeds and two images or more, found {seeds} and {images}.")
-    error = float((rest**2).sum() / ((seeds - 1) * (images - 1)))
-    of_seeds = max(0.0, float(by_seed.var(ddof=1)) - error / images)
-    of_images = max(0.0, float(by_image.var(ddof=1)) - error / seeds)
-    whole = of_seeds / seeds + of_images / images + error / (seeds * images)
-    # few seeds: their share of the variance is itself known badly
-    share = (of_seeds / seeds + error / (seeds * images)) / whole if whole else 0.0
-    bound = float(stats.t.ppf(0.975, max(1.0, (seeds - 1) / max(share**2, 1e-9)))) if whole else 1.96
-    half = bound * sqrt(whole)
-    low, high = mean - half, mean + half
-    points = f"{100 * mean:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f} over new seeds and images)"
-    if low > 0 or high < 0 or not mean:
-        return Crossed(mean, low, high, "none", 0, points)
-    bar = float((stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(POWER)) / abs(mean)) ** 2
-    if of_images / images * bar < 1:
-        needed = ceil((of_seeds + error / images) / (1 / bar - of_images / images))
-        more = max(1, needed - seeds)
-        return Crossed(mean, low, high, "seeds", more, f"{points}: inconclusive: about {more} more seeds")
-    needed = ceil((of_images + error / seeds) * bar)
-    more = max(1, needed - images)
-    words = f"{points}: no number of seeds will do: about {more:,} more test images"
-    return Crossed(mean, low, high, "images", more, words)
-
-
-def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> dict[str, Any]:
-    """Two trained networks on one test set: the exact test on the images that one of them alone gets right.
-
-    Under the hypothesis that both err alike, those right in the first alone are binomial with probability 1/2 among
-    them. The interval of the difference of accuracies is Wald's with continuity, clipped. Source: McNemar 1947
-    (mcnemar1947 in docs/bibliography.bib).
-    """
-    b, c, n = int((first & ~second).sum()), int((~first & second).sum()), len(first)
-    p = float(stats.binomtest(b, b + c).pvalue) if b + c else 1.0
-    difference = (b - c) / n
-    half = 1.96 * sqrt(max((b + c) - (b - c) ** 2 / n, 0.0)) / n + 1 / n
-    return {
-        "first_alone": b,
-        "second_alone": c,
-        "difference": difference,
-        "low": max(-1.0, difference - half),
-        "high": min(1.0, difference + half),
-        "p": p,
-    }
-
-
-@dataclass(frozen=True)
-class Survival:
-    """Share of runs not at the threshold by each time (Kaplan and Meier 1958). median: NaN if never."""
-
-    times: NDArray[np.float64]
-    share: NDArray[np.float64]
-    reached: int
-    n: int
-    median: float
-
-
-def survival(times: Sequence[float], reached: Sequence[bool]) -> Survival:
-    """times: of reaching the threshold, or of giving up where `reached` is False: censored, not dropped."""
-    at, hit = np.asarray(times, np.float64), np.asarray(reached, bool)
-    if not len(at):
-        raise UsageError("times: expected at least one run, found none.")
-    function = stats.ecdf(stats.CensoredData(uncensored=at[hit], right=at[~hit])).sf
-    share = np.asarray(function.probabilities, np.float64)
-    below = np.flatnonzero(share <= 0.5)
-    quantiles = np.asarray(function.quantiles, np.float64)
-    return Survival(quantiles, share, int(hit.sum()), len(at), float(quantiles[below[0]]) if len(below) else np.nan)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import DataError
-from pellucid.evaluation.comparison import ALPHA, mcnemar
+from pellucid.evaluation.by_image import mcnemar
+from pellucid.evaluation.comparison import ALPHA
 from pellucid.verbs.run import Run
 
 

@@ -15,17 +15,8 @@ from pellucid.displays.display import plain
 from pellucid.displays.numbers import measured, percent
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
-from pellucid.evaluation.comparison import (
-    ALPHA,
-    LOOKS,
-    Crossed,
-    Pair,
-    Summary,
-    compare,
-    crossed,
-    seeds_to_say,
-    summary,
-)
+from pellucid.evaluation.by_image import Crossed, crossed
+from pellucid.evaluation.comparison import ALPHA, LOOKS, Pair, Summary, compare, seeds_to_say, summary
 from pellucid.spec.recipe import higher_is_better
 from pellucid.spec.study import Claim, Config, Factor, Study, Trial, label
 from pellucid.storage.run_folder import RunFolder

@@ -74,9 +74,10 @@ def study(
         if not update:
             _same_runs(asked.name, kept, specs)
         same_images([spec for _, spec in specs], root)
-        errors = dict(kept.errors)
+        errors, found = dict(kept.errors), None
         try:
             while True:
+                found = None
                 folder.save(asked.to_dict())
                 kept = kept.with_runs({(trial.label, trial.seed): spec.id for trial, spec in specs})
                 folder.save_progress(kept)
@@ -91,7 +92,7 @@ def study(
                 asked, specs = more, specs_of(more)
         finally:
             folder.save_progress(replace(kept, errors=errors))
-            found = Studied(asked, root, kept.of(asked), errors, kept.looks)
+            found = found or Studied(asked, root, kept.of(asked), errors, kept.looks)  # stopped: what there is
             folder.save_trials(found.trials())
             folder.save_file("trials.csv", found.trial_table().csv().encode())
         folder.save_file("study.html", found.display().render("html"))

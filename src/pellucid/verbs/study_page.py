@@ -20,8 +20,9 @@ from pellucid.displays.image_grid import ImageGrid
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
 from pellucid.errors import DataError, StorageError, unknown_name
-from pellucid.evaluation.comparison import Summary, summary, survival
+from pellucid.evaluation.comparison import Summary, summary
 from pellucid.evaluation.grid import variance_shares
+from pellucid.evaluation.survival import survival
 from pellucid.spec.study import Config, Study, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs.run import Run

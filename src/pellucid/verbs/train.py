@@ -79,9 +79,10 @@ def train(
             spec, splits, root, module=module, observer=observer, probes=probe_folder(), checkpoints=checkpoints
         ):
             pass
-    finally:
-        if module is not None and isinstance(spec.network, ForeignModule):
-            _BEGAN[module] = spec.network.digest, _digest(module)
+    except BaseException:
+        if module is not None:
+            _remember(module, spec)
+        raise
     finished = Run.open(root, spec.id, splits=splits, module=module)
     if finished.status == "diverged":  # before: now it has raised
         reason = finished.result["reason"]
@@ -146,6 +147,11 @@ def _as_begun(module: Any, spec: RunSpec, root: Path) -> RunSpec:
 def _leave(module: Any, spec: RunSpec, finished: Run) -> None:
     """Leaves the module as the run has trained it, now or before: with its best weights."""
     engine(spec.engine).model(module, finished.input_shape, finished.scaling, finished.folder.load_weights("best"))
+    _remember(module, spec)
+
+
+def _remember(module: Any, spec: RunSpec) -> None:
+    """What the module was when its run began, and is now that it has ended or was stopped."""
     assert isinstance(spec.network, ForeignModule)
     _BEGAN[module] = spec.network.digest, _digest(module)
 

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import numpy as np
 import pytest
 
 from pellucid.errors import UsageError
-from pellucid.evaluation.comparison import (
-    ALPHA,
-    LOOKS,
-    compare,
-    crossed,
-    detectable,
-    holm,
-    interval,
-    mcnemar,
-    permutation_p,
-    reachable_p,
-    seeds_needed,
-    sign_p,
-    summary,
-    survival,
-)  # fmt: skip
+from pellucid.evaluation.comparison import ALPHA, LOOKS, compare, detectable, interval, seeds_needed, summary
+from pellucid.evaluation.permutation import permutation_p, reachable_p
 
 
 def test_a_summary_is_mean_spread_and_interval() -> None:
@@ -34,21 +19,6 @@ def test_a_summary_is_mean_spread_and_interval() -> None:
     assert math.isnan(summary([0.5]).low) and interval(np.ones(6)) == (1.0, 1.0)
     with pytest.raises(UsageError, match="expected at least one"):
         summary([])
-
-
-def test_exact_p_values_are_counted_out() -> None:
-    a = np.array([1.0, 2, 3, 4, 5])
-    assert permutation_p(a + 10, a) == pytest.approx(2 * 2 / math.comb(10, 5))
-    assert permutation_p(a, a) == 1
-    # alike within seeds, far apart between them: the signs say more than the values
-    wide = np.array([0.0, 10, 20, 30, 40, 50, 60, 70, 80])
-    assert permutation_p(wide + 1, wide) == pytest.approx(2 * 2 / 2**9)
-    assert reachable_p(5) == pytest.approx(4 / 252) and reachable_p(4) > 0.05 and reachable_p(0) == 1
-
-
-def test_holm_is_his_example() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([]) == [] and holm([0.9, 0.8]) == [1.0, 1.0]
 
 
 def test_equal_arms_are_seldom_called_different_and_real_differences_often() -> None:
@@ -121,19 +91,6 @@ def test_the_seeds_that_a_sentence_asks_for_tell_what_it_says(alike: float) -> N
     assert told >= 100 * 0.75 - 2 * math.sqrt(100 * 0.75 * 0.25)
 
 
-def test_signs_are_counted_out_for_any_number_of_seeds() -> None:
-    generator = np.random.default_rng(0)
-    for n in (3, 6, 11):
-        for d in (generator.normal(0.3, 1, n), np.round(generator.normal(0.3, 1, n))):
-            sums = np.array(list(itertools.product([1, -1], repeat=n))) @ d
-            assert sign_p(d) == pytest.approx(np.mean(np.abs(sums) >= abs(d.sum()) - 1e-9))
-    assert sign_p(np.arange(1.0, 41)) == pytest.approx(2.0**-39)
-    near = generator.normal(0.3, 1, 40)  # counted out, and beyond drawn
-    assert sign_p(np.append(near, 0.0)) == pytest.approx(sign_p(near), abs=0.004)
-    many = generator.normal(0, 1, (2, 60))
-    assert permutation_p(many[0] + 1, many[1]) < 1e-3 and permutation_p(many[0], many[1]) > 0.05
-
-
 def test_a_large_difference_is_told_among_many_arms_too() -> None:
     generator = np.random.default_rng(0)
     arms = {f"arm {k}": generator.normal(0.9 if k else 0.1, 0.005, 9).tolist() for k in range(21)}
@@ -143,52 +100,6 @@ def test_a_large_difference_is_told_among_many_arms_too() -> None:
         f"c{k}": [1.0, 2, 3, 1, 2, 3, 1, 2] for k in range(4)
     }}, unit="", scale=1)[0]  # fmt: skip
     assert close.verdict == "no difference" and "which among 15 pairs may be chance" in close.words
-
-
-def test_seeds_and_images_are_told_apart() -> None:
-    generator = np.random.default_rng(0)
-    images = 400
-
-    def arms(seeds: int, of_seeds: float, of_images: float, mean: float) -> tuple[np.ndarray, np.ndarray]:
-        chance = 0.8 + generator.normal(0, of_seeds, (seeds, 1)) + generator.normal(0, of_images, images)
-        other = generator.random((seeds, images)) < 0.8
-        return generator.random((seeds, images)) < chance + mean, other
-
-    found = crossed(*arms(20, 0.0, 0.0, 0.15))
-    assert found.bottleneck == "none" and found.low > 0
-    by_image = np.zeros((30, images), bool)
-    hard = generator.random(images) < 0.5
-    first, second = by_image | hard, by_image | ~hard
-    second[:, :12] = first[:, :12]
-    found = crossed(first, second)
-    assert found.bottleneck in ("images", "none")
-    if found.bottleneck == "images":
-        assert "no number of seeds will do: about" in found.words and found.more > 0
-    noisy = crossed(*arms(3, 0.08, 0.0, 0.03))
-    assert noisy.bottleneck in ("seeds", "none", "images") and noisy.low < noisy.difference < noisy.high
-    with pytest.raises(UsageError, match="two seeds and two images"):
-        crossed(np.ones((1, 5), bool), np.ones((1, 5), bool))
-
-
-def test_intervals_over_seeds_and_images_cover() -> None:
-    generator = np.random.default_rng(2)
-    covered = 0
-    for _ in range(150):
-        of_seed, of_image = generator.normal(0, 0.05, (6, 1)), generator.normal(0, 0.2, 150)
-        first = generator.random((6, 150)) < 0.7 + of_seed + of_image
-        second = generator.random((6, 150)) < 0.7 + generator.normal(0, 0.05, (6, 1))
-        found = crossed(first, second)
-        covered += found.low <= 0 <= found.high
-    assert covered >= 0.9 * 150
-
-
-def test_mcnemar_counts_the_images_that_one_alone_gets_right() -> None:
-    first = np.array([True] * 80 + [True] * 15 + [False] * 5)
-    second = np.array([True] * 80 + [False] * 15 + [True] * 5)
-    found = mcnemar(first, second)
-    assert (found["first_alone"], found["second_alone"]) == (15, 5)
-    assert found["p"] == pytest.approx(0.04139, abs=1e-4) and found["difference"] == pytest.approx(0.1)
-    assert found["low"] < 0.1 < found["high"] and mcnemar(first, first)["p"] == 1
 
 
 def test_looking_again_and_again_makes_no_false_claims() -> None:
@@ -204,17 +115,6 @@ def test_looking_again_and_again_makes_no_false_claims() -> None:
     assert told(0.0, 60) <= 3 + 2 * math.sqrt(3)
     assert told(2.0, 20) == 20
     assert all(reachable_p(n) <= ALPHA / len(LOOKS) for n in LOOKS), "a look that cannot claim costs for nothing"
-
-
-def test_runs_that_never_got_there_are_censored() -> None:
-    found = survival([1, 2, 2, 3, 5, 5], [True, True, False, True, False, False])
-    assert (found.reached, found.n) == (3, 6)
-    assert found.share[np.searchsorted(found.times, 1)] == pytest.approx(5 / 6)
-    assert found.share[np.searchsorted(found.times, 3)] == pytest.approx(5 / 6 * 4 / 5 * 2 / 3)
-    assert found.median == 3.0
-    assert math.isnan(survival([5, 5], [False, False]).median)
-    with pytest.raises(UsageError, match="expected at least one run"):
-        survival([], [])
 
 
 def test_a_difference_that_is_rounding_asks_for_no_seeds() -> None:

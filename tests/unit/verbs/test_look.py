@@ -226,7 +226,7 @@ def test_what_a_run_or_a_module_does_not_take_is_refused(
             "expected a number from 0 to 299 (split test), found digit",
         ),
         (("look", "gradient", *own, "--image", "300"), "found 300"),
-        (("curves", run.id, "--spread", "--by", "step", *where), "expected --by, --spread with a study alone"),
+        (("curves", run.id, "--spread", "--by", "step", *where), "expected --by, --spread with a study, found"),
     ):
         assert pellucid(*words, monkeypatch=monkeypatch) == 2, words
         assert told in " ".join(capsys.readouterr().err.split())

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from folders import noise, two_classes
 
 from pellucid.cli import run as command
 from pellucid.errors import DataError, InterruptedRunError, SpecError, StorageError, UsageError
-from pellucid.evaluation.comparison import compare, reachable_p
+from pellucid.evaluation.comparison import compare
+from pellucid.evaluation.permutation import reachable_p
 from pellucid.spec.run import RunSpec
 from pellucid.spec.search import Search
 from pellucid.spec.space import Dimension
@@ -104,12 +105,7 @@ def test_why_a_trial_failed_is_known_to_who_comes_later(tmp_path: Path, monkeypa
 
 
 def test_a_study_is_read_where_its_network_and_images_are_gone(tmp_path: Path) -> None:
-    images = tmp_path / "images"
-    generator = np.random.default_rng(0)
-    for name in ("a", "b"):
-        (images / name).mkdir(parents=True)
-        for k in range(20):
-            Image.fromarray(generator.integers(0, 256, (8, 8), np.uint8)).save(images / name / f"{k}.png")
+    images = two_classes(tmp_path / "images")
     network = tmp_path / "mine.toml"
     network.write_text('[[layers]]\nlayer = "flatten"\n[[layers]]\nlayer = "dense"\nunits = 2\n')
     asked = made_study(
@@ -123,7 +119,7 @@ def test_a_study_is_read_where_its_network_and_images_are_gone(tmp_path: Path) -
         study(asked, runs=tmp_path / "runs")
     network.write_text(text)
 
-    Image.fromarray(generator.integers(0, 256, (8, 8), np.uint8)).save(images / "a" / "another.png")
+    noise(images / "a" / "another.png", seed=9)
     with pytest.raises(DataError, match="expected the images that it was trained on, found others in"):
         study(replace(asked, seeds=(0, 1)), runs=tmp_path / "runs")
 
@@ -177,9 +173,9 @@ def test_those_who_never_get_there_are_waited_for_to_the_end(tmp_path: Path, mon
     monkeypatch.setattr(study_page, "time_to_threshold", lambda waiting, unit: seen.update({unit: waiting}))
     for unit in ("epoch", "second"):
         study_page.thresholds(waiting(tmp_path / unit), unit)
-    times, share = seen["epoch"]["optimizer=sgd"]
-    assert share[-1] == 1 and times[-1] in (0, 20), "three of three never got there"
-    assert seen["epoch"]["optimizer=adam"][1][-1] == 0 and seen["second"]["optimizer=sgd"][1][-1] == 1
+    assert seen["epoch"]["optimizer=sgd"] == ([20.0], [1.0]), "three of three never got there"
+    assert seen["epoch"]["optimizer=adam"] == ([8.0, 9.0], [pytest.approx(1 / 3), 0.0])
+    assert seen["second"]["optimizer=sgd"] == ([18.0], [1.0])
 
 
 # --- looks

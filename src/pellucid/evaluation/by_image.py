@@ -1,0 +1,90 @@
+"""Two arms, or two networks, image by image: what their answers to the same test images allow to say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from pellucid.errors import UsageError
+from pellucid.evaluation.comparison import ALPHA, POWER
+
+
+@dataclass(frozen=True)
+class Crossed:
+    """A difference of accuracies over seeds and test images, both taken as drawn from many.
+
+    low, high: 95 % of the difference over new seeds and new images. bottleneck: "none", "seeds" or "images"; more: of
+    them, beyond those there are, that would tell a difference of this size with probability `POWER`.
+    """
+
+    difference: float
+    low: float
+    high: float
+    bottleneck: str
+    more: int
+    words: str
+
+
+def crossed(first: NDArray[np.bool_], second: NDArray[np.bool_], *, alpha: float = ALPHA) -> Crossed:
+    """Two arms' right answers, seeds x images, the same seeds and images in both. alpha: of what more would tell.
+
+        d_si = first_si - second_si = mean + a_s + b_i + e_si
+        variance of the mean = var(a) / S + var(b) / I + var(e) / (S I)
+
+    with the variances by the analysis of variance of the two-way table (Searle, Casella, McCulloch 1992). With ever
+    more seeds var(b) / I is left: where that alone is too much, only more test images will do.
+    """
+    d = first.astype(np.float64) - second.astype(np.float64)
+    seeds, images = d.shape
+    mean = float(d.mean())
+    by_seed, by_image = d.mean(1), d.mean(0)
+    rest = d - by_seed[:, None] - by_image + mean
+    if seeds < 2 or images < 2:
+        raise UsageError(f"answers: expected two seeds and two images or more, found {seeds} and {images}.")
+    error = float((rest**2).sum() / ((seeds - 1) * (images - 1)))
+    of_seeds = max(0.0, float(by_seed.var(ddof=1)) - error / images)
+    of_images = max(0.0, float(by_image.var(ddof=1)) - error / seeds)
+    whole = of_seeds / seeds + of_images / images + error / (seeds * images)
+    # few seeds: their share of the variance is itself known badly
+    share = (of_seeds / seeds + error / (seeds * images)) / whole if whole else 0.0
+    bound = float(stats.t.ppf(0.975, max(1.0, (seeds - 1) / max(share**2, 1e-9)))) if whole else 1.96
+    half = bound * sqrt(whole)
+    low, high = mean - half, mean + half
+    points = f"{100 * mean:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f} over new seeds and images)"
+    if low > 0 or high < 0 or not mean:
+        return Crossed(mean, low, high, "none", 0, points)
+    bar = float((stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(POWER)) / abs(mean)) ** 2
+    if of_images / images * bar < 1:
+        needed = ceil((of_seeds + error / images) / (1 / bar - of_images / images))
+        more = max(1, needed - seeds)
+        return Crossed(mean, low, high, "seeds", more, f"{points}: inconclusive: about {more} more seeds")
+    needed = ceil((of_images + error / seeds) * bar)
+    more = max(1, needed - images)
+    words = f"{points}: no number of seeds will do: about {more:,} more test images"
+    return Crossed(mean, low, high, "images", more, words)
+
+
+def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> dict[str, Any]:
+    """Two trained networks on one test set: the exact test on the images that one of them alone gets right.
+
+    Under the hypothesis that both err alike, those right in the first alone are binomial with probability 1/2 among
+    them. The interval of the difference of accuracies is Wald's with continuity, clipped. Source: McNemar 1947
+    (mcnemar1947 in docs/bibliography.bib).
+    """
+    b, c, n = int((first & ~second).sum()), int((~first & second).sum()), len(first)
+    p = float(stats.binomtest(b, b + c).pvalue) if b + c else 1.0
+    difference = (b - c) / n
+    half = 1.96 * sqrt(max((b + c) - (b - c) ** 2 / n, 0.0)) / n + 1 / n
+    return {
+        "first_alone": b,
+        "second_alone": c,
+        "difference": difference,
+        "low": max(-1.0, difference - half),
+        "high": min(1.0, difference + half),
+        "p": p,
+    }
