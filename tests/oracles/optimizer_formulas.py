@@ -67,13 +67,26 @@ def adam_printed(r: Recipe, x: Array, g: Array, s: State, t: int) -> Array:
 
 
 def muon(r: Recipe, x: Array, g: Array, s: State, t: int) -> Array:
+    return x * (1 - r.lr * r.weight_decay) - _orthogonal_step(r, x, g, s)
+
+
+def muon_on_sphere(r: Recipe, x: Array, g: Array, s: State, t: int) -> Array:
+    return x * np.sqrt(len(x)) / np.linalg.norm(x) - _orthogonal_step(r, x, g, s)
+
+
+def _orthogonal_step(r: Recipe, x: Array, g: Array, s: State) -> Array:
     s["m"] = r.momentum * s.get("m", 0 * x) + g
     u = (g + r.momentum * s["m"] if r.nesterov else s["m"]).reshape(len(x), -1)
     y = u / (np.linalg.norm(u) + 1e-7)
     for _ in range(5):
         a = y @ y.T
         y = 3.4445 * y + (-4.7750 * a + 2.0315 * a @ a) @ y
-    return x * (1 - r.lr * r.weight_decay) - r.lr * 0.2 * np.sqrt(max(u.shape)) * y.reshape(x.shape)
+    step: Array = r.lr * 0.2 * np.sqrt(max(u.shape)) * y.reshape(x.shape)
+    return step
+
+
+#: The rules of matrices alone: vectors and the last matrix are AdamW's.
+OF_MATRICES = (muon, muon_on_sphere)
 
 
 CASES: list[tuple[Callable[..., Array], dict[str, object]]] = [
@@ -90,4 +103,5 @@ CASES: list[tuple[Callable[..., Array], dict[str, object]]] = [
     (adam_printed, {"eps": 1e-2}),
     (muon, {"momentum": 0.95, "nesterov": True}),
     (muon, {}),
+    (muon_on_sphere, {"momentum": 0.6, "nesterov": True}),
 ]

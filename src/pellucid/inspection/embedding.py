@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from pellucid.inspection._layers import IDLE, layer_of, layers
 from pellucid.inspection._options import Seed
 from pellucid.inspection._subject import Subject, output_at
 
-METHODS = ("pca", "tsne")
+Method = Literal["pca", "tsne"]
 #: Pixels of the side of the picture made of images, and components kept before t-SNE.
 SIDE, COMPONENTS = 1000, 50
 
@@ -54,7 +54,7 @@ def embedding(
     images: Any,
     *,
     layer: str | None = None,
-    method: str = "pca",
+    method: Method = "pca",
     n: int = 1_000,
     perplexity: float = 30.0,
     seed: Seed = 0,
@@ -71,8 +71,8 @@ def embedding(
 
     Raises UsageError for fewer than four images or a perplexity that they cannot have.
     """
-    if method not in METHODS:
-        raise unknown_name("method", method, METHODS)
+    if method not in get_args(Method):
+        raise unknown_name("method", method, get_args(Method))
     count = min(n, len(images))
     if count < 4:
         raise UsageError(f"n: expected four images or more, found {count}.")
@@ -136,7 +136,7 @@ def _features(subject: Subject, images: Any, layer: str) -> NDArray[np.float32]:
 
 
 def _plane(
-    features: NDArray[np.float32], method: str, perplexity: float, seed: int
+    features: NDArray[np.float32], method: Method, perplexity: float, seed: int
 ) -> tuple[NDArray[np.float64], tuple[float, ...], tuple[str, str]]:
     """Points N x 2, their shares of the variance, and the titles of the axes."""
     from sklearn.decomposition import PCA

@@ -14,7 +14,7 @@ from pellucid.spec.augmentation import Augmentation
 
 LOSSES = ("cross_entropy", "mse", "l1", "bce")
 OPTIMIZERS = (
-    "sgd", "rmsprop", "adam", "adamw", "adagrad", "muon", "rmsprop_printed", "adam_printed",
+    "sgd", "rmsprop", "adam", "adamw", "adagrad", "muon", "muon_on_sphere", "rmsprop_printed", "adam_printed",
 )  # fmt: skip
 SCHEDULES = ("constant", "step", "cosine", "one_cycle", "plateau")
 #: What early stopping, the best weights, the plateau schedule and the threshold can look at.
@@ -43,10 +43,11 @@ class Recipe:
 
     optimizer: str = _option("adam", f"one of {', '.join(OPTIMIZERS)}", OPTIMIZERS)
     lr: float = _option(0.001, "learning rate; the highest one of one_cycle")
-    momentum: float = _option(0.0, "momentum (sgd, rmsprop, rmsprop_printed, muon)")
-    nesterov: bool = _option(False, "Nesterov momentum (sgd, muon)")
+    momentum: float = _option(0.0, "momentum (sgd, rmsprop, rmsprop_printed, muon, muon_on_sphere)")
+    nesterov: bool = _option(False, "Nesterov momentum (sgd, muon, muon_on_sphere)")
     betas: tuple[float, float] = _option(
-        (0.9, 0.999), "decay of the gradient's mean and of its square (adam, adamw, adam_printed, muon)"
+        (0.9, 0.999),
+        "decay of the gradient's mean and of its square (adam, adamw, adam_printed, muon, muon_on_sphere)",
     )
     alpha: float = _option(0.99, "decay of the squared gradient (rmsprop, rmsprop_printed)")
     eps: float = _option(1e-8, "added to the root of the squared gradient (adam, adamw, rmsprop, adagrad)")

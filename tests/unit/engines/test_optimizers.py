@@ -8,7 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from optimizer_formulas import CASES, Array, State, adam, adam_printed, adamw, muon, rmsprop, rmsprop_printed
+from optimizer_formulas import (
+    CASES,
+    OF_MATRICES,
+    Array,
+    State,
+    adam,
+    adam_printed,
+    adamw,
+    rmsprop,
+    rmsprop_printed,
+)
 from torch import nn
 
 from pellucid.engines.pytorch.optimizers import Muon, optimizers, orthogonalised
@@ -62,8 +72,7 @@ def test_twenty_steps_follow_the_formula(
             for group in optimizer.param_groups:
                 group["lr"] = rated.lr
             optimizer.step()
-        # muon trains matrices alone; vectors are AdamW's
-        rules = [adamw if formula is muon and x.ndim == 1 else formula for x in xs]
+        rules = [adamw if formula in OF_MATRICES and x.ndim == 1 else formula for x in xs]
         xs = [rule(rated, x, g, s, t) for rule, x, g, s in zip(rules, xs, gs, states, strict=True)]
         for parameter, x in zip(held.weights, xs, strict=True):
             np.testing.assert_allclose(parameter.detach().numpy(), x, rtol=1e-6, atol=1e-6)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from optimizer_formulas import CASES, State, adamw, muon
+from optimizer_formulas import CASES, OF_MATRICES, State, adamw
 from torch import nn
 
 from pellucid import catalog
@@ -55,7 +55,8 @@ def test_twenty_steps_follow_the_formula(formula: Any, options: dict[str, object
         gradient[:] = np.concatenate([g.ravel() for g in gs])
         follow.step(rated.lr)
         rules = [
-            adamw if formula is muon and (x.ndim == 1 or k == len(xs) - 1) else formula for k, x in enumerate(xs)
+            adamw if formula in OF_MATRICES and (x.ndim == 1 or k == len(xs) - 1) else formula
+            for k, x in enumerate(xs)
         ]
         xs = [rule(rated, x, g, s, t) for rule, x, g, s in zip(rules, xs, gs, states, strict=True)]
     np.testing.assert_allclose(vector, np.concatenate([x.ravel() for x in xs]), rtol=1e-9, atol=1e-9)

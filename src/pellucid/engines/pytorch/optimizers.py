@@ -1,4 +1,4 @@
-"""The optimizers of a recipe, PyTorch's own where it has them (fused on the CPU too), three written here.
+"""The optimizers of a recipe, PyTorch's own where it has them (fused on the CPU too), four written here.
 
 With gradient g, parameter x, learning rate lr, all element by element unless said otherwise. For sgd, rmsprop, adam,
 adagrad and the printed forms, weight decay adds ``weight_decay * x`` to g first.
@@ -23,13 +23,13 @@ def optimizers(recipe: Recipe, module: nn.Module) -> list[Optimizer]:
     Learning rates are set before each step by the caller; see `pellucid.training.schedules`.
     """
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    if recipe.optimizer == "muon":
+    if recipe.optimizer in MUONS:
         matrices = [parameter for parameter in parameters if parameter.ndim >= 2][:-1]
         chosen = {id(parameter) for parameter in matrices}
         others = [parameter for parameter in parameters if id(parameter) not in chosen]
         found: list[Optimizer] = [_adamw(recipe, others)]
         if matrices:
-            found.insert(0, Muon(recipe, matrices))
+            found.insert(0, MUONS[recipe.optimizer](recipe, matrices))
         return found
     make: dict[str, Callable[[Recipe, list[nn.Parameter]], Optimizer]] = {
         "sgd": _sgd,
@@ -170,23 +170,51 @@ class Muon(_Written):
         m.mul_(momentum).add_(g)
         u = (g.add(m, alpha=momentum) if self.recipe.nesterov else m).flatten(1)
         step = orthogonalised(u).view_as(x)
-        x.mul_(1 - lr * self.recipe.weight_decay)
+        self.shrink(x, lr)
         x.add_(step, alpha=-lr * 0.2 * sqrt(max(u.shape)))
+
+    def shrink(self, x: Tensor, lr: float) -> None:
+        """What keeps the weights from growing: weight decay."""
+        x.mul_(1 - lr * self.recipe.weight_decay)
+
+
+class MuonOnSphere(Muon):
+    """Muon that brings each matrix to the norm sqrt(rows) before each step, in place of weight decay.
+
+        x = x * sqrt(rows) / ||x||
+
+    Every filter keeps about the norm 1, so that the learning rate alone says by which angle weights turn. For
+    networks that do not depend on the norm of their weights, as with batch norm after them. Source: Jordan 2024
+    (jordan2024b in docs/bibliography.bib).
+    """
+
+    def shrink(self, x: Tensor, lr: float) -> None:
+        x.mul_(sqrt(len(x)) / x.norm().clamp_min(1e-7))
+
+
+MUONS: dict[str, type[Muon]] = {"muon": Muon, "muon_on_sphere": MuonOnSphere}
 
 
 def orthogonalised(matrix: Tensor) -> Tensor:
     """Nearly U V^T of `matrix` = U S V^T, rows x columns: five Newton-Schulz steps of a quintic.
 
-        X = matrix / ||matrix||;  five times  A = X X^T,  X = 3.4445 X + (-4.775 A + 2.0315 A A) X
+        X = matrix / ||matrix||;  five times  A = X X^T,  X = Q X  with  Q = 3.4445 I - 4.775 A + 2.0315 A A
 
-    The singular values end between about 0.7 and 1.2, which serves as well as 1. In float32: bf16 rounding would make
-    the result depend on the processor's kernels more than the step does.
+    Q commutes with A, so that the next A is Q A Q and the five Q can be multiplied first: all but the first product
+    and the last are of rows x rows, a fraction of the work where rows are few. The singular values end between about
+    0.7 and 1.2, which serves as well as 1. In float32: bf16 rounding would make the result depend on the processor's
+    kernels more than the step does.
     """
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
     x = x / (x.norm() + 1e-7)
+    a = x @ x.T
+    one = torch.eye(len(a), dtype=a.dtype, device=a.device)
+    product = one
     for _ in range(5):
-        a = x @ x.T
-        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+        q = 3.4445 * one + (-4.7750 * one + 2.0315 * a) @ a
+        a = q @ a @ q
+        product = q @ product
+    x = product @ x
     orthogonal: Tensor = x.T if tall else x
     return orthogonal

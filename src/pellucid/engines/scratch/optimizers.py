@@ -1,7 +1,8 @@
 """The optimizers: how the parameters x follow the gradient g.
 
 All parameters lie in one vector, so that a step is a handful of operations however many layers there are; they are
-done in blocks that stay in the processor's cache. For all but AdamW and Muon, weight decay adds weight_decay x to g.
+done in blocks that stay in the processor's cache. For all but AdamW and the two of Muon, weight decay adds
+weight_decay x to g.
 """
 
 from __future__ import annotations
@@ -196,6 +197,7 @@ class Muon(AdamW):
         m <- u m + g;  s = orthogonalised(g + u m) with Nesterov, or of m
         x <- x (1 - lr weight_decay) - lr 0.2 sqrt(max(rows, columns)) s
 
+    On the sphere (muon_on_sphere) x sqrt(rows) / ||x|| stands in place of x (1 - lr weight_decay).
     shapes: of the parameters, in the order in which they lie in x. Source: Jordan et al. 2024 (jordan2024), factor:
     Liu et al. 2025 (liu2025 in docs/bibliography.bib).
     """
@@ -222,23 +224,35 @@ class Muon(AdamW):
         m *= self.recipe.momentum
         m += g
         u = (g + self.recipe.momentum * m if self.recipe.nesterov else m).reshape(shape[0], -1)
-        x *= 1 - lr * self.recipe.weight_decay
-        x -= (lr * 0.2 * sqrt(max(u.shape))) * orthogonalised(u).reshape(-1)
+        step = orthogonalised(u).reshape(-1)
+        if self.recipe.optimizer == "muon_on_sphere":
+            x *= sqrt(shape[0]) / max(float(np.linalg.norm(x)), 1e-7)
+        else:
+            x *= 1 - lr * self.recipe.weight_decay
+        x -= (lr * 0.2 * sqrt(max(u.shape))) * step
 
 
 def orthogonalised(matrix: Array) -> Array:
-    """Nearly U V^T of `matrix` = U S V^T, by five steps X <- 3.4445 X + (-4.775 A + 2.0315 A A) X, A = X X^T."""
+    """Nearly U V^T of `matrix` = U S V^T, by five steps X <- Q X, Q = 3.4445 I - 4.775 A + 2.0315 A A, A = X X^T.
+
+    Q commutes with A: the next A is Q A Q, and the five Q are multiplied before X is.
+    """
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
     x = x / (np.linalg.norm(x) + 1e-7)
+    a = x @ x.T
+    one = np.eye(len(a), dtype=a.dtype)
+    product = one
     for _ in range(5):
-        a = x @ x.T
-        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+        q = 3.4445 * one + (-4.7750 * one + 2.0315 * a) @ a
+        a = q @ a @ q
+        product = q @ product
+    x = product @ x
     return x.T if tall else x
 
 
 def optimizer(recipe: Recipe, x: Array, g: Array, shapes: Sequence[tuple[int, ...]]) -> Optimizer:
     """The recipe's optimizer for parameters of `shapes` that lie in x one after the other, gradients in g."""
-    if recipe.optimizer == "muon":
+    if recipe.optimizer in ("muon", "muon_on_sphere"):
         return Muon(recipe, x, g, shapes)
     return OPTIMIZERS[recipe.optimizer](recipe, x, g)
