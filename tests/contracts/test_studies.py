@@ -125,3 +125,19 @@ def test_a_quick_study_ends_in_a_page_that_says_so(real_data: Path, tmp_path: Pa
     assert "These are not the report's figures" in told and "| lr=0.001 |" in told
     folder = tmp_path / "studies/learning-rate-range-quick"
     assert (folder / "reproduction.json").is_file() and (folder / "study.html").is_file()
+    page = (folder / "reproduction.html").read_text()
+    assert "These are not the report's figures" in page and "pellucid reproduce learning-rate-range --quick" in page
+    assert all(words in page for words, _ in found.studied.claims())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_quick_study_has_what_was_reported_of_what_it_trains(name: str) -> None:
+    whole, quick = reported_study(name), reported_study(name, quick=True)
+    arms = {quick.arm(config) for config in quick.configs()}
+    assert set(quick.reported) <= arms and {one.arm for one in quick.other_images} <= arms
+    assert {one.arm for one in quick.figures} <= arms | {""}
+    assert all({one.first, one.second} <= arms | {None} for one in quick.claims)
+    assert [one.words for one in quick.figures] == [one.words for one in whole.figures]
+    if len(quick.configs()) == len(whole.configs()):
+        assert list(quick.reported.values()) == list(whole.reported.values())
+        assert [one.words for one in quick.claims] == [one.words for one in whole.claims]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
+from types import MappingProxyType
 
 from pellucid.displays.curves import Curves, Series
 
@@ -11,6 +12,7 @@ from pellucid.displays.curves import Curves, Series
 def seed_curves(
     runs: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]],
     *,
+    broken_off: Mapping[str, Collection[str]] = MappingProxyType({}),
     x_title: str = "epoch",
     y_title: str = "validation accuracy",
     percent: bool = True,
@@ -20,10 +22,12 @@ def seed_curves(
     """Of each configuration the mean over seeds, the band between lowest and highest, and each run as a thin line.
 
     runs: by configuration and by run, where the run was (epochs, steps or seconds) and its values there. The mean
-    ends where the shortest run does; its places are means too, since seconds differ from run to run.
+    ends where the shortest run does; its places are means too, since seconds differ from run to run. broken_off: by
+    configuration, runs that diverged: they are lines alone, or one would end the mean of all.
     """
     series = []
-    for name, lines in runs.items():
+    for name, every in runs.items():
+        lines = {run: line for run, line in every.items() if run not in broken_off.get(name, ())}
         length = min((len(values) for _, values in lines.values()), default=0)
         if length:
             columns = list(zip(*(values[:length] for _, values in lines.values()), strict=True))

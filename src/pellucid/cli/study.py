@@ -46,7 +46,11 @@ def study(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell the size and about how long.")] = False,
     update: Annotated[bool, typer.Option("--update", help="Go on although the study has changed.")] = False,
     until_clear: Annotated[
-        bool, typer.Option("--until-clear", help="Add seeds at planned looks until two arms differ, or there are 40.")
+        bool,
+        typer.Option(
+            "--until-clear",
+            help="Add seeds at planned looks until the best arm differs from all others, or there are 40.",
+        ),
     ] = False,
     tensorboard: TensorBoard = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, however many trials.")] = False,

@@ -32,3 +32,10 @@ def duration(seconds: float | None, none: str = "-") -> str:
     if seconds < 90:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def difference_unit(metric: str) -> tuple[str, float]:
+    """The word and factor of differences of a metric."""
+    if metric.endswith("accuracy") or metric == "largest_fall":
+        return "points", 100.0
+    return {"epochs": "epochs", "seconds": "seconds"}.get(metric, ""), 1.0

@@ -6,6 +6,7 @@ seed; what is left is compared with what their signs alone could give. Arithmeti
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, isnan, sqrt
@@ -45,8 +46,8 @@ class Pair:
     """first less second, paired by seed. effect: mean over standard deviation of the differences.
 
     p: two-sided, of exact permutation tests; p_family: corrected for all pairs of the family. verdict: "better",
-    "worse", "no difference" or "too few seeds"; words: the sentence. more: seeds that would tell the difference seen,
-    beyond those there are.
+    "worse", "no difference" or "too few seeds"; words: it in words. more: seeds that would tell the difference seen,
+    beyond those there are; needs: that in words, where it is open.
     """
 
     first: str
@@ -61,6 +62,12 @@ class Pair:
     verdict: str
     words: str
     more: int | None
+    needs: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The verdict and what would tell more."""
+        return self.words + self.needs
 
 
 def summary(values: Sequence[float]) -> Summary:
@@ -145,24 +152,26 @@ def compare(
     scale: float = 100.0,
     higher: bool = True,
     alpha: float = ALPHA,
+    chosen: Sequence[tuple[str, str]] | None = None,
 ) -> list[Pair]:
     """Every two arms, each a value a seed in the same order (None where a run failed: that seed is left out).
 
-    unit, scale: of the words, such as points of accuracies. higher: whether more is better. p-values are corrected
-    over all pairs (`holm`). alpha: probability of a false claim over all of them.
+    unit, scale: of the words, such as points of accuracies. higher: whether more is better. chosen: pairs that were
+    named before there were values, in place of every two. p-values are corrected over all pairs that are looked at
+    (`holm`). alpha: probability of a false claim over all of them.
 
     Raises UsageError where arms have different numbers of seeds.
     """
     names = list(arms)
+    looked_at = list(itertools.combinations(names, 2)) if chosen is None else chosen
     if len({len(values) for values in arms.values()}) > 1:
         told = ", ".join(f"{name} {len(values)}" for name, values in arms.items())
         raise UsageError(f"arms: expected the same seeds for all, found {told}.")
     found: list[tuple[str, str, NDArray[np.float64], NDArray[np.float64]]] = []
-    for i, first in enumerate(names):
-        for second in names[i + 1 :]:
-            rows = [(a, b) for a, b in zip(arms[first], arms[second], strict=True) if a is not None and b is not None]
-            own, theirs = (np.array([row[k] for row in rows], np.float64) for k in (0, 1))
-            found.append((first, second, own, theirs))
+    for first, second in looked_at:
+        rows = [(a, b) for a, b in zip(arms[first], arms[second], strict=True) if a is not None and b is not None]
+        own, theirs = (np.array([row[k] for row in rows], np.float64) for k in (0, 1))
+        found.append((first, second, own, theirs))
     p_values = [permutation_p(a, b) if len(a) > 1 else 1.0 for _, _, a, b in found]
     corrected = holm(p_values)
     return [
@@ -186,7 +195,7 @@ def _pair(
     def told(value: float) -> str:
         return f"{abs(scale * value):.3g} {unit}"
 
-    reachable = family * reachable_p(n) <= alpha
+    reachable, needs = family * reachable_p(n) <= alpha, ""
     if p_family <= alpha and (low > 0 or high < 0):
         good = (mean > 0) == higher
         verdict = "better" if good else "worse"
@@ -206,10 +215,11 @@ def _pair(
         largest = max(abs(low), abs(high))
         words = f"no difference larger than {told(largest)} shown between {first} and {second}"
         if low > 0 or high < 0:
-            words += f" ({told(mean)} seen, p = {p:.2g}, which among {family} pairs may be chance)"
+            chance = f", which among {family} pairs may be chance" if p <= alpha else ""
+            words += f" ({told(mean)} seen, p = {p:.2g}{chance})"
         if more:
-            words += f"; about {more} more seeds would tell {told(mean)}"
-    return Pair(first, second, n, mean, low, high, effect, p, p_family, verdict, words, more)
+            needs = f"; about {more} more seeds would tell {told(mean)}"
+    return Pair(first, second, n, mean, low, high, effect, p, p_family, verdict, words, more, needs)
 
 
 def seeds_to_say(n: int, family: int, alpha: float = ALPHA) -> int:

@@ -11,7 +11,7 @@ from pellucid import catalog
 from pellucid.displays.display import Display
 from pellucid.displays.page import Page
 from pellucid.spec.run import RunSpec
-from pellucid.spec.study import Study, Trial
+from pellucid.spec.study import Study, Trial, label
 from pellucid.storage.runs_root import runs_root
 from pellucid.storage.study_folder import StudyFolder
 from pellucid.training.many import Outcome
@@ -26,6 +26,8 @@ QUICK_IMAGES, QUICK_TEST, QUICK_EPOCHS, QUICK_SEEDS = 1_000, 500, 2, 2
 def reported_study(name: str, *, quick: bool = False) -> Study:
     """A study of the catalogue. quick: with fewer images, epochs and seeds; its figures are then not the report's.
 
+    Configurations that differ in images and epochs alone are one when quick, without a reported figure or claim.
+
     Raises UsageError for an unknown name.
     """
     found: Study = catalog.load("studies", name)()
@@ -37,18 +39,23 @@ def reported_study(name: str, *, quick: bool = False) -> Study:
         {key: value for key, value in config.items() if key not in ("subset", "epochs")} for config in found.listed
     ]
     different = [one for k, one in enumerate(listed) if one not in listed[:k]]
-    name = f"{found.name}-quick"
-    seeds = found.seeds[:QUICK_SEEDS]
+    arms = {found.arm(config): found.arm(config) for config in found.configs()}
+    arms |= {label(config): label(one) for config, one in zip(found.listed, listed, strict=True)}
+    alone = {arm for arm, short in arms.items() if list(arms.values()).count(short) == 1}
     return replace(
         found,
-        name=name,
+        name=f"{found.name}-quick",
         base=base,
         listed=tuple(different),
-        seeds=seeds,
-        reported={},
-        claims=(),
-        figures=(),
-        other_images=(),
+        seeds=found.seeds[:QUICK_SEEDS],
+        reported={arms[arm]: value for arm, value in found.reported.items() if arm in alone},
+        claims=tuple(
+            replace(claim, first=arms[claim.first], second=arms[claim.second] if claim.second else None)
+            for claim in found.claims
+            if {claim.first, claim.second} - {None} <= alone
+        ),
+        figures=tuple(replace(one, arm=arms.get(one.arm, "")) for one in found.figures),
+        other_images=tuple(replace(one, arm=arms[one.arm]) for one in found.other_images),
     )
 
 
@@ -71,7 +78,7 @@ def reproduce(
     asked = reported_study(name, quick=quick)
     found = study(asked, runs=runs, workers=workers, executor=executor, address=address, begun=begun, told=told)
     folder = StudyFolder(runs_root(runs), asked.name)
-    shown: list[Display] = list(found.display().displays)
+    shown: list[Display] = []
     rows = []
     for number, (figure, command, picture) in enumerate(drawn(found), 1):
         file = f"figures/{number:02d}-{figure.way}.png"
@@ -83,6 +90,6 @@ def reproduce(
         shown.append(Page([picture], title=figure.words))
     made = Reproduction(name, quick, found, tuple(rows), tuple(on_other_images(found)), provenance(found))
     folder.save_file("reproduction.md", made.markdown().encode())
-    folder.save_file("reproduction.html", Page(shown, title=asked.name).render("html"))
+    folder.save_file("reproduction.html", made.display(shown).render("html"))
     folder.save_file("reproduction.json", (json.dumps(made.to_dict(), indent=1, sort_keys=True) + "\n").encode())
     return made

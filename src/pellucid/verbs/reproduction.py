@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,14 +11,18 @@ from typing import Any
 
 from pellucid import catalog
 from pellucid.datasets._load import load
-from pellucid.displays.display import plain
+from pellucid.displays.display import Display, plain
 from pellucid.displays.numbers import percent
+from pellucid.displays.page import Page
 from pellucid.displays.table import Table
 from pellucid.evaluation.comparison import summary
 from pellucid.spec.study import OtherImages
 from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs.run import Run
 from pellucid.verbs.studied import Studied
+
+#: What a quick page says of itself.
+QUICK = "Quick: fewer images, epochs and seeds. These are not the report's figures."
 
 
 @dataclass(frozen=True)
@@ -60,11 +64,9 @@ class Reproduction:
         words = [line.strip() for line in told]
         lines = [f"# {studied.study.name}", "", *words, ""]
         if self.quick:
-            lines += ["**Quick: fewer images, epochs and seeds. These are not the report's figures.**", ""]
-        seeds = ", ".join(map(str, studied.study.seeds))
-        command = f"`pellucid reproduce {self.name.replace('_', '-')}{' --quick' * self.quick}`"
+            lines += [f"**{QUICK}**", ""]
         lines += [
-            f"{_told(self.provenance)}, seeds {seeds}; {command}",
+            self._origin("`"),
             "",
             studied.table().markdown(),
             "",
@@ -75,13 +77,7 @@ class Reproduction:
         if studied.study.claims:
             lines += ["", "## Claims", "", Table(("claim", "what our runs say"), studied.claims()).markdown()]
         if self.on_other_images:
-            rows = [
-                (one.words, one.n, percent(one.mean), f"{100 * one.low:.2f} to {100 * one.high:.2f} %",
-                 percent(one.reported))
-                for one in self.on_other_images
-            ]  # fmt: skip
-            table = Table(("tested on changed images", "n", "mean", "95 %", "reported"), rows)
-            lines += ["", "## On other images", "", table.markdown()]
+            lines += ["", "## On other images", "", self._other_images().markdown()]
         if self.figures:
             figures = Table(("figure of the report", "command", "file"), self.figures)
             lines += ["", "## Figures", "", figures.markdown()]
@@ -89,6 +85,27 @@ class Reproduction:
             failed = [(row.trial.label, row.trial.seed, row.reason) for row in studied.failed]
             lines += ["", "## Trials that failed", "", Table(("configuration", "seed", "reason"), failed).markdown()]
         return "\n".join(lines) + "\n"
+
+    def display(self, figures: Sequence[Display]) -> Page:
+        """The same as one page, with the study's pictures and the report's figures."""
+        notes = [(QUICK,)] if self.quick else []
+        origin = Table(("",), [*notes, (self._origin(),)], title="How this came about")
+        other = [self._other_images()] if self.on_other_images else []
+        return Page([origin, *self.studied.display().displays, *other, *figures], title=self.studied.study.name)
+
+    def _origin(self, quote: str = "") -> str:
+        seeds = ", ".join(map(str, self.studied.study.seeds))
+        command = f"pellucid reproduce {self.name.replace('_', '-')}{' --quick' * self.quick}"
+        return f"{_told(self.provenance)}, seeds {seeds}; {quote}{command}{quote}"
+
+    def _other_images(self) -> Table:
+        rows = [
+            (one.words, one.n, percent(one.mean), f"{100 * one.low:.2f} to {100 * one.high:.2f} %",
+             percent(one.reported))
+            for one in self.on_other_images
+        ]  # fmt: skip
+        columns = ("tested on changed images", "n", "mean", "95 %", "reported")
+        return Table(columns, rows, title="On other images")
 
 
 def on_other_images(found: Studied) -> list[Measured]:

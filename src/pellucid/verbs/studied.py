@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.displays.display import plain
-from pellucid.displays.numbers import measured, percent
+from pellucid.displays.numbers import difference_unit, measured, percent
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
 from pellucid.evaluation.by_image import Crossed, crossed
 from pellucid.evaluation.comparison import ALPHA, LOOKS, Pair, Summary, compare, seeds_to_say, summary
 from pellucid.spec.recipe import higher_is_better
-from pellucid.spec.study import Claim, Config, Factor, Study, Trial, label
+from pellucid.spec.study import Config, Factor, Study, Trial, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs.study_row import Row
 
@@ -45,7 +45,7 @@ class Studied:
         self.rows = [Row.read(root, trial, run, errors) for trial, run in runs]
         #: Whether trainings end at a threshold.
         self.stops = any(row.stops for row in self.rows)
-        self._answers: dict[str, tuple[NDArray[np.bool_], NDArray[np.int64]] | None] = {}
+        self._answers: dict[str, dict[int, tuple[NDArray[np.bool_], NDArray[np.int64]]]] = {}
 
     @cached_property
     def chosen(self) -> dict[str, Config]:
@@ -69,8 +69,8 @@ class Studied:
 
     @staticmethod
     def _at_edge(config: Config, factor: Factor) -> bool:
-        numbers = [level for level in factor.levels if isinstance(level, (int, float))]
-        return len(numbers) > 2 and config[factor.name] in (min(numbers), max(numbers))
+        numbers = [one for one in factor.levels if isinstance(one, (int, float)) and not isinstance(one, bool)]
+        return len(numbers) > 1 and config[factor.name] in (min(numbers), max(numbers))
 
     def of(self, config: Config) -> list[Row]:
         """The rows of a configuration, in the order of seeds."""
@@ -137,14 +137,14 @@ class Studied:
     def pairs(self) -> list[Pair]:
         """Every two arms, paired by seed."""
         higher = higher_is_better(self.study.metric)
-        unit, scale = _unit(self.study.metric)
+        unit, scale = difference_unit(self.study.metric)
         arms = {arm: self.values(config) for arm, config in self.chosen.items() if arm in self.summaries}
         return [
-            replace(pair, words=pair.words + self._left_out(pair.first, pair.second))
+            replace(pair, words=pair.words + self.left_out(pair.first, pair.second))
             for pair in compare(arms, unit=unit, scale=scale, higher=higher, alpha=self.alpha)
         ]
 
-    def _left_out(self, *arms: str) -> str:
+    def left_out(self, *arms: str) -> str:
         """Which seeds of the arms failed, and so say nothing: an arm that often fails is not better for that."""
         told = []
         for arm in arms:
@@ -159,41 +159,53 @@ class Studied:
         """Probability of a false claim: all of it, or one look's share where seeds are added until it is clear."""
         return ALPHA / len(LOOKS) if self.study.until_clear else ALPHA
 
-    def answers(self, config: Config) -> tuple[NDArray[np.bool_], NDArray[np.int64]] | None:
-        """Which test images each run of a configuration gets right, seeds x images, and the images' labels.
+    def answers(
+        self, first: str, second: str
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.int64]] | None:
+        """Which test images the runs of two arms get right, each seeds x images, and the images' labels.
 
-        None where a run has none.
+        Of the seeds of which both have predictions. None without any, or where the arms were tested on other images.
         """
-        key = label(config)
-        if key not in self._answers:  # each arm is in many pairs
-            self._answers[key] = self._read_answers(config)
-        return self._answers[key]
+        ours, theirs = (self._read_answers(self.chosen[arm]) for arm in (first, second))
+        seeds = [seed for seed in ours if seed in theirs]
+        labels = [one[seed][1] for one in (ours, theirs) for seed in seeds]
+        if not seeds or not all(np.array_equal(one, labels[0]) for one in labels):
+            return None
+        own, other = (np.stack([one[seed][0] for seed in seeds]) for one in (ours, theirs))
+        return own, other, labels[0]
 
-    def _read_answers(self, config: Config) -> tuple[NDArray[np.bool_], NDArray[np.int64]] | None:
-        found, labels = [], np.zeros(0, np.int64)
-        for row in self.of(config):
-            kept = RunFolder.open(self.root, row.run).predictions() if row.result else None
-            if kept is None:
-                return None
-            labels = kept["labels"]
-            found.append(kept["logits"].argmax(1) == labels)
-        return (np.stack(found), labels) if found else None
+    def _read_answers(self, config: Config) -> dict[int, tuple[NDArray[np.bool_], NDArray[np.int64]]]:
+        """By seed, of the runs that have predictions; kept, since each arm is in many pairs."""
+        key = label(config)
+        if key not in self._answers:
+            self._answers[key] = {}
+            for row in self.of(config):
+                kept = RunFolder.open(self.root, row.run).predictions() if row.result else None
+                if kept is not None:
+                    self._answers[key][row.trial.seed] = kept["logits"].argmax(1) == kept["labels"], kept["labels"]
+        return self._answers[key]
 
     def over_images(self, pair: Pair) -> Crossed | None:
         """The pair's difference over new seeds and new test images.
 
-        None without predictions or a second seed, or where the arms were tested on other images.
+        None without predictions of two seeds in both, or where the arms were tested on other images.
         """
-        first, second = (self.answers(self.chosen[name]) for name in (pair.first, pair.second))
-        if first is None or second is None or len(first[0]) < 2 or not np.array_equal(first[1], second[1]):
+        both = self.answers(pair.first, pair.second)
+        if both is None or len(both[0]) < 2:
             return None
-        return crossed(first[0], second[0], alpha=self.alpha / len(self.pairs))
+        return crossed(both[0], both[1], alpha=self.alpha / len(self.pairs))
 
     @property
     def best(self) -> str | None:
         """The arm that validation prefers."""
         ranks = {arm: self._rank(config) for arm, config in self.chosen.items() if arm in self.summaries}
         return min(ranks, key=lambda arm: ranks[arm]) if ranks else None
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the arm that validation prefers differs from every other: no seed more would change the choice."""
+        rivals = [pair for pair in self.pairs if self.best in (pair.first, pair.second)]
+        return all(pair.verdict in ("better", "worse") for pair in rivals)
 
     @property
     def failed(self) -> list[Row]:
@@ -205,10 +217,11 @@ class Studied:
         if self.best is not None and self.best in self.summaries:
             one = self.summaries[self.best]
             told = measured(self.study.metric, one.mean)
-            left_out = self._left_out(self.best)
+            left_out = self.left_out(self.best)
             found.append(
                 f"best on validation: {self.best}; its {self.study.metric.replace('_', ' ')} is {told}{left_out}"
             )
+        found += self._without_result()
         found += self._never_there()
         few = [pair for pair in self.pairs if pair.verdict == "too few seeds"]
         together = len(few) > FEW
@@ -216,7 +229,10 @@ class Studied:
             if pair in few and together:
                 continue
             across = self.over_images(pair) if self.study.metric == "test_accuracy" else None
-            found.append(f"{pair.words}{f' [{across.words}]' if across is not None else ''}")
+            if across is None:
+                found.append(pair.sentence)
+            else:  # what it needs is told once: of seeds and images where both are in doubt
+                found.append(f"{pair.sentence if across.bottleneck == 'none' else pair.words} [{across.words}]")
         if together:
             seeds, pairs = len(self.study.seeds), len(self.pairs)
             more = seeds_to_say(seeds, pairs, self.alpha)
@@ -234,6 +250,17 @@ class Studied:
             )
         return found
 
+    def _without_result(self) -> list[str]:
+        """Arms of which no seed has a result: they are in no pair, which says nothing for them."""
+        found = []
+        for arm, config in self.chosen.items():
+            rows = self.of(config)
+            if arm not in self.summaries and all(row.result is None for row in rows):
+                found.append(
+                    f"none of the {len(rows)} seeds of {arm} has a result ({rows[0].reason}): it is in no pair"
+                )
+        return found
+
     def _never_there(self) -> list[str]:
         """Arms of which some runs gave up before the threshold: they count with the `horizon`."""
         if not (self.stops and self.study.metric in ("epochs", "seconds")):
@@ -249,33 +276,10 @@ class Studied:
         return found
 
     def claims(self) -> list[tuple[str, str]]:
-        """Each claim of the report with what our runs say of it."""
-        return [(claim.words, self._answer(claim)) for claim in self.study.claims]
+        """Each claim of the report with what our runs say of it (`study_claims`)."""
+        from pellucid.verbs.study_claims import claims
 
-    def _answer(self, claim: Claim) -> str:
-        metric = claim.metric or self.study.metric
-        higher = higher_is_better(metric)
-        arms = {
-            arm: self.values(self.chosen[arm], metric) for arm in (claim.first, claim.second) if arm in self.chosen
-        }
-        if claim.least is not None:
-            known = [value for value in arms.get(claim.first, []) if value is not None]
-            if not known:
-                return "not answered: trials are missing"
-            one = summary(known)
-            reached = one.mean >= claim.least if higher else one.mean <= claim.least
-            return f"{'yes' if reached else 'no'}: {measured(metric, one.mean)}, n = {one.n}"
-        if metric == self.study.metric:
-            pairs = self.pairs  # corrected over the whole family
-        else:
-            unit, scale = _unit(metric)
-            pairs = compare(arms, unit=unit, scale=scale, higher=higher) if len(arms) == 2 else []
-        pair = next((one for one in pairs if {one.first, one.second} == {claim.first, claim.second}), None)
-        if pair is None or not pair.n:
-            return "not answered: trials are missing"
-        as_said = "better" if pair.first == claim.first else "worse"
-        told = {as_said: "stands", "no difference": "not shown", "too few seeds": "open"}
-        return f"{told.get(pair.verdict, 'the reverse is so')}: {pair.words}"
+        return claims(self)
 
     def table(self) -> Table:
         """One row an arm: n, mean, spread, interval, validation accuracy, seconds, and what a report said."""
@@ -369,10 +373,3 @@ def _seconds(values: Sequence[float]) -> float | int | None:
         return None
     median = float(np.median(values))
     return round(median) if median >= 10 else round(median, 1)
-
-
-def _unit(metric: str) -> tuple[str, float]:
-    """The word and factor of differences of a metric."""
-    if metric.endswith("accuracy") or metric == "largest_fall":
-        return "points", 100.0
-    return {"epochs": "epochs", "seconds": "seconds"}.get(metric, ""), 1.0

@@ -39,10 +39,10 @@ def study(
 
     Unless the study says otherwise every trial runs on one thread in float32 on the processor, so that it has the
     same bits whatever runs beside it. workers: processes, by default one a core. update: go on although the study is
-    another than the one begun under this name. until_clear: adds seeds until two arms differ, looking after 6, 8, 11,
-    15, 20, 28 and 40 seeds, each look with its share of alpha. executor: local, or ray for a cluster at address.
-    begun: called with the trials, and again where seeds are added. told: called after each trial. Where it is
-    stopped, what there is so far is written too.
+    another than the one begun under this name. until_clear: adds seeds until the best arm differs from every other,
+    looking after 6, 8, 11, 15, 20, 28 and 40 seeds, each look with its share of alpha. executor: local, or ray for a
+    cluster at address. begun: called with the trials, and again where seeds are added. told: called after each trial.
+    Where it is stopped, what there is so far is written too.
 
     Raises UsageError for factors and values that do not exist, before anything is trained, and where the study, a
     network's file or a default is another than it began with; DataError where its images are; StorageError where
@@ -87,7 +87,7 @@ def study(
                 kept = kept.looked(len(asked.seeds))
                 found = Studied(asked, root, kept.of(asked), errors, kept.looks)
                 more = _next_look(asked) if until_clear else None
-                if more is None or not found.pairs or any(one.verdict in ("better", "worse") for one in found.pairs):
+                if more is None or found.is_clear:
                     break
                 asked, specs = more, specs_of(more)
         finally:
@@ -226,16 +226,11 @@ def load_study(name: str, *, runs: str | Path | None = None) -> Studied:
         known = sorted(one.parent.name for one in root.glob("studies/*/study.json"))
         raise unknown_name("study", name, known)
     kept = StudyFolder(root, name).open() or {}
-    asked = made_study(
-        name,
-        kept["base"],
-        compare={one["name"]: one["levels"] for one in kept["factors"] if one["role"] == "compare"},
-        tune={one["name"]: one["levels"] for one in kept["factors"] if one["role"] == "tune"},
-        listed=kept["listed"],
-        seeds=kept["seeds"],
-        metric=kept["metric"],
-    )
-    asked = replace(asked, until_clear=bool(kept.get("until_clear")))
+    asked = Study(
+        name=name, base=kept["base"], listed=tuple(kept["listed"]), seeds=tuple(kept["seeds"]), metric=kept["metric"],
+        factors=tuple(Factor(one["name"], tuple(one["levels"]), one["role"]) for one in kept["factors"]),
+        until_clear=bool(kept.get("until_clear")),
+    )  # fmt: skip
     progress = StudyFolder(root, name).progress()
     if not progress.runs:  # begun by a version that did not note its runs
         progress = progress.with_runs({(trial.label, trial.seed): spec.id for trial, spec in specs_of(asked)})

@@ -82,9 +82,12 @@ def curves(
     """
     if x not in CURVE_AXES:
         raise unknown_name("axis", x, CURVE_AXES)
-    runs = {}
+    runs, broken_off = {}, {}
     for arm, config in drawn(found):
         lines = {}
+        broken_off[arm] = [
+            f"seed {row.trial.seed}" for row in found.of(config) if not row.result and _diverged(found, row)
+        ]
         for row in found.of(config):
             if not is_begun(found.root, row.run):
                 continue
@@ -99,6 +102,7 @@ def curves(
         runs[arm] = lines
     return seed_curves(
         runs,
+        broken_off=broken_off,
         x_title="second of training" if x == "second" else x,
         y_title=metric.replace("_", " "),
         percent=metric.endswith("accuracy"),
@@ -147,7 +151,7 @@ def factors(found: Studied) -> list[Display]:
         grid[at] = [np.nan if value is None else value for value in found.values(config, metric)]
     shown: list[Display] = [main_effects(found, grid)]
     names = [one.name for one in study.factors]
-    if np.isfinite(grid).all():
+    if np.isfinite(grid).all() and len(study.seeds) > 1:  # one seed cannot tell an interaction from chance
         rows = [(name, f"{100 * share:.1f} %") for name, share in variance_shares(grid, names).items()]
         shown.append(
             Table(
@@ -160,7 +164,7 @@ def factors(found: Studied) -> list[Display]:
     for i, j in itertools.combinations(range(len(names)), 2):
         shown.append(
             interaction(
-                grid.mean(axis=tuple(axis for axis in range(grid.ndim) if axis not in (i, j))),
+                _mean_of_known(grid, tuple(axis for axis in range(grid.ndim) if axis not in (i, j))),
                 rows=words[i],
                 columns=words[j],
                 row_title=names[i],
@@ -171,6 +175,12 @@ def factors(found: Studied) -> list[Display]:
     scores = [[value for value in found.values(one, "validation_accuracy") if value is not None] for one in configs]
     values = [float(np.mean(one)) if one else float("nan") for one in scores]
     return [*shown, parallel_coordinates(configs, values=values, value_title="validation")]
+
+
+def _mean_of_known(grid: NDArray[np.float64], axes: tuple[int, ...]) -> NDArray[np.float64]:
+    """The mean over axes, where any value is known; trials that failed are left out."""
+    count = np.isfinite(grid).sum(axis=axes)
+    return np.where(count, np.nansum(grid, axis=axes) / np.maximum(count, 1), np.nan)
 
 
 def metric_of_effects(study: Study) -> str:
@@ -234,10 +244,10 @@ def evidence(found: Studied, first: str, second: str, *, n: int = 20) -> ImageGr
     for arm in (first, second):
         if arm not in found.chosen:
             raise unknown_name("arm", arm, list(found.chosen))
-    sides = [found.answers(found.chosen[arm]) for arm in (first, second)]
-    if sides[0] is None or sides[1] is None or not np.array_equal(sides[0][1], sides[1][1]):
+    both = found.answers(first, second)
+    if both is None:
         raise DataError(f"{first}, {second}: expected answers to the same test images, found none or others.")
-    (ours, labels), (theirs, _) = sides[0], sides[1]
+    ours, theirs, labels = both
     lead = ours.mean(0) - theirs.mean(0)
     order = np.argsort(-lead, kind="stable")[:n]
     chosen = order[lead[order] > 0]

@@ -119,8 +119,8 @@ def test_arms_are_compared_and_what_stands_is_said(root: Path) -> None:
     for format in ("html", "png", "json"):
         assert len(found.display().render(format)) > 500
     assert "trials.csv" in {path.name for path in (root / "studies" / "small").iterdir()}
-    answers = found.answers(found.chosen["optimizer=adam lr=0.01"])
-    assert answers is not None and answers[0].shape == (2, 300)
+    answers = found.answers("optimizer=adam lr=0.01", "optimizer=sgd lr=0.003")
+    assert answers is not None and answers[0].shape == answers[1].shape == (2, 300)
     assert answers[0].mean() == pytest.approx(found.summaries["optimizer=adam lr=0.01"].mean)
     assert load_study("small", runs=root).summaries == found.summaries
     with pytest.raises(UsageError, match=r"unknown study 'smal'\. Did you mean small"):
@@ -169,9 +169,9 @@ def test_evidence_is_the_images_that_one_arm_alone_gets_right(root: Path) -> Non
     good, bad = "optimizer=adam lr=0.01", "optimizer=sgd lr=0.003"
     shown = study_page.evidence(found, good, bad, n=7)
     assert len(shown.captions) == 7
-    sides = [found.answers(found.chosen[arm]) for arm in (good, bad)]
-    assert sides[0] is not None and sides[1] is not None
-    lead = sides[0][0].sum(0) - sides[1][0].sum(0)
+    both = found.answers(good, bad)
+    assert both is not None
+    lead = both[0].sum(0) - both[1].sum(0)
     counts = [[int(n) for n in words.split()[-1].split(":")] for words in shown.captions]
     assert [a - b for a, b in counts] == sorted(lead, reverse=True)[:7]
     assert all(a > b for a, b in counts)

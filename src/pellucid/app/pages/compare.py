@@ -71,7 +71,7 @@ def _verdicts(library: Library, lines: Mapping[str, Line]) -> list[str]:
         return [f"These were tested on different data ({', '.join(sorted(data))}): their accuracies do not compare."]
     seeds = sorted({row["seed"] for line in lines.values() for row in line.runs if isinstance(row.get("seed"), int)})
     arms = {name: [_of_seed(line, seed) for seed in seeds] for name, line in lines.items()}
-    return [pair.words + _left_out(lines, pair.first, pair.second) for pair in compare(arms)]
+    return [pair.words + _left_out(lines, pair.first, pair.second) + pair.needs for pair in compare(arms)]
 
 
 def _left_out(lines: Mapping[str, Line], *names: str) -> str:

@@ -183,9 +183,9 @@ class MuonOnSphere(Muon):
 
         x = x * sqrt(rows) / ||x||
 
-    Every filter keeps about the norm 1, so that the learning rate alone says by which angle weights turn. For
-    networks that do not depend on the norm of their weights, as with batch norm after them. Source: Jordan 2024
-    (jordan2024b in docs/bibliography.bib).
+    Every filter keeps about the norm 1, and a step turns the weights by about 0.2 lr sqrt(columns), whatever the
+    gradient. For networks that do not depend on the norm of their weights, as with batch norm after them. Source:
+    Jordan 2024 (jordan2024b in docs/bibliography.bib), whose steps are lr times the norm.
     """
 
     def shrink(self, x: Tensor, lr: float) -> None:
@@ -210,10 +210,10 @@ def orthogonalised(matrix: Tensor) -> Tensor:
     x = x / (x.norm() + 1e-7)
     a = x @ x.T
     one = torch.eye(len(a), dtype=a.dtype, device=a.device)
-    product = one
-    for _ in range(5):
-        q = 3.4445 * one + (-4.7750 * one + 2.0315 * a) @ a
+    q = product = 3.4445 * one + (-4.7750 * one + 2.0315 * a) @ a
+    for _ in range(4):
         a = q @ a @ q
+        q = 3.4445 * one + (-4.7750 * one + 2.0315 * a) @ a
         product = q @ product
     x = product @ x
     orthogonal: Tensor = x.T if tall else x

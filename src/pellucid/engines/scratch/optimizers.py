@@ -242,10 +242,10 @@ def orthogonalised(matrix: Array) -> Array:
     x = x / (np.linalg.norm(x) + 1e-7)
     a = x @ x.T
     one = np.eye(len(a), dtype=a.dtype)
-    product = one
-    for _ in range(5):
-        q = 3.4445 * one + (-4.7750 * one + 2.0315 * a) @ a
+    q = product = 3.4445 * one + (-4.7750 * one + 2.0315 * a) @ a
+    for _ in range(4):
         a = q @ a @ q
+        q = 3.4445 * one + (-4.7750 * one + 2.0315 * a) @ a
         product = q @ product
     x = product @ x
     return x.T if tall else x

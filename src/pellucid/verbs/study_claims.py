@@ -1,0 +1,78 @@
+"""What our runs say of the claims of a report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pellucid.displays.numbers import difference_unit, measured
+from pellucid.evaluation.comparison import Pair, compare, summary
+from pellucid.spec.recipe import higher_is_better
+from pellucid.spec.study import Claim
+
+if TYPE_CHECKING:
+    from pellucid.verbs.studied import Studied
+
+
+def claims(found: Studied) -> list[tuple[str, str]]:
+    """Each claim of the report with what our runs say of it.
+
+    Claims of a difference were there before our runs: p-values are corrected over them, not over all pairs.
+    """
+    compared = _claimed_pairs(found)
+    return [
+        (claim.words, _reached(found, claim) if claim.least is not None else _answer(found, claim, compared))
+        for claim in found.study.claims
+    ]
+
+
+def _claim_metric(found: Studied, claim: Claim) -> str:
+    return claim.metric or found.study.metric
+
+
+def _claimed_pairs(found: Studied) -> dict[str, list[Pair]]:
+    """By metric, the pairs that are claimed to differ; alpha is shared out evenly among the metrics."""
+    known = [one for one in found.study.claims if one.least is None and {one.first, one.second} <= set(found.chosen)]
+    metrics = sorted({_claim_metric(found, one) for one in known})
+    compared = {}
+    for metric in metrics:
+        chosen = [(str(one.first), str(one.second)) for one in known if _claim_metric(found, one) == metric]
+        arms = {arm: found.values(found.chosen[arm], metric) for pair in chosen for arm in pair}
+        unit, scale = difference_unit(metric)
+        higher, alpha = higher_is_better(metric), found.alpha / len(metrics)
+        compared[metric] = compare(arms, unit=unit, scale=scale, higher=higher, alpha=alpha, chosen=chosen)
+    return compared
+
+
+def _reached(found: Studied, claim: Claim) -> str:
+    """Whether an arm comes to a value: by its mean, and by the interval."""
+    metric = _claim_metric(found, claim)
+    values = found.values(found.chosen[claim.first], metric) if claim.first in found.chosen else []
+    known = [value for value in values if value is not None]
+    if not known or claim.least is None:
+        return "not answered: trials are missing"
+    one = summary(known)
+    higher = higher_is_better(metric)
+    nearest, farthest = (one.low, one.high) if higher else (one.high, one.low)
+
+    def there(value: float) -> bool:
+        least = float(claim.least or 0.0)
+        return value >= least if higher else value <= least
+
+    if there(one.mean):
+        told = "yes" if there(nearest) else "on average"
+    else:
+        told = "not on average, though the interval holds it" if there(farthest) else "no"
+    between = "" if np.isnan(one.low) else f" ({measured(metric, one.low)} to {measured(metric, one.high)})"
+    return f"{told}: {measured(metric, one.mean)}{between}, n = {one.n}"
+
+
+def _answer(found: Studied, claim: Claim, compared: dict[str, list[Pair]]) -> str:
+    pairs = compared.get(_claim_metric(found, claim), [])
+    pair = next((one for one in pairs if (one.first, one.second) == (claim.first, claim.second)), None)
+    if pair is None or not pair.n:
+        return "not answered: trials are missing"
+    told = {"better": "stands", "no difference": "not shown", "too few seeds": "open"}
+    left_out = found.left_out(pair.first, pair.second)
+    return f"{told.get(pair.verdict, 'the reverse is so')}: {pair.words}{left_out}{pair.needs}"

@@ -1,0 +1,143 @@
+"""What a study says of the claims of a report and of arms that have no result, on results that are given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.spec.study import Claim, Study, Trial, factor_from_text
+from pellucid.storage.run_folder import RunFolder
+from pellucid.verbs import study_page
+from pellucid.verbs.studied import Studied
+from pellucid.verbs.study import load_study, made_study, study
+from pellucid.verbs.study_specs import specs_of
+
+BASE = {"network": "mlp", "data": "digits", "epochs": 1, "subset": 200, "hidden_size": 16}
+
+
+def given(root: Path, asked: Study, accuracies: dict[str, list[float | None]]) -> Studied:
+    """A study whose runs came to these test accuracies, arm by arm; None: diverged."""
+    runs: list[tuple[Trial, str]] = []
+    for trial, spec in specs_of(asked):
+        value = accuracies[trial.label][asked.seeds.index(trial.seed)]
+        manifest = {"spec": spec.to_dict(), "fingerprint": "", "created": "2026-01-01T00:00:00+00:00"}
+        folder = RunFolder.create(root, spec.id, manifest)
+        found: dict[str, Any] = {"status": "diverged", "epochs": 1, "seconds": 1.0, "reason": "the loss is nan"}
+        if value is not None:
+            found |= {
+                "status": "finished",
+                "reason": "1 epochs",
+                "test_accuracy": value,
+                "validation_accuracy": value,
+            }
+        folder.save_result(found)
+        runs.append((trial, spec.id))
+    return Studied(asked, root, runs, {})
+
+
+def rates(*levels: float, seeds: int = 5, claims: tuple[Claim, ...] = ()) -> Study:
+    words = ",".join(map(str, levels))
+    return replace(made_study("rates", BASE, compare=[f"lr={words}"], seeds=seeds), claims=claims)
+
+
+def test_reaching_a_value_is_told_by_the_mean_and_the_interval(tmp_path: Path) -> None:
+    values = [0.90, 0.91, 0.92, 0.93, 0.94]
+    claims = tuple(Claim("", "lr=0.1", least=least) for least in (0.88, 0.915, 0.925, 0.97))
+    found = given(tmp_path, rates(0.1, claims=claims), {"lr=0.1": list(values)})
+    told = [words.partition(":")[0] for _, words in found.claims()]
+    assert told == ["yes", "on average", "not on average, though the interval holds it", "no"]
+    assert found.claims()[0][1].startswith("yes: 92.00 % (") and found.claims()[0][1].endswith("n = 5")
+
+
+def test_claims_are_corrected_over_themselves_and_not_over_all_pairs(tmp_path: Path) -> None:
+    levels = (0.1, 0.2, 0.3, 0.4, 0.5)
+    claim = Claim("0.5 beats 0.1", "lr=0.5", "lr=0.1")
+    values: dict[str, list[float | None]] = {
+        f"lr={level}": [0.90 + level / 100 + k / 10_000 for k in range(5)] for level in levels
+    }
+    found = given(tmp_path, rates(*levels, claims=(claim,)), values)
+    pair = next(one for one in found.pairs if {one.first, one.second} == {"lr=0.1", "lr=0.5"})
+    assert pair.verdict == "too few seeds"  # of ten pairs nothing can be said with five seeds
+    ((_, words),) = found.claims()
+    assert words.startswith("stands: lr=0.5 is better than lr=0.1")
+    other = replace(found.study, claims=(Claim("", "lr=0.1", "lr=0.5"), claim))
+    told = [words.partition(":")[0] for _, words in Studied(other, found.root, runs_of(found), {}).claims()]
+    assert told == ["the reverse is so", "stands"]
+
+
+def runs_of(found: Studied) -> list[tuple[Trial, str]]:
+    return [(row.trial, row.run) for row in found.rows]
+
+
+def test_an_arm_without_any_result_is_told(tmp_path: Path) -> None:
+    values: dict[str, list[float | None]] = {"lr=0.1": [0.9, 0.91], "lr=0.2": [None, None]}
+    found = given(tmp_path, rates(0.1, 0.2, seeds=2), values)
+    assert found.pairs == []
+    assert "none of the 2 seeds of lr=0.2 has a result (the loss is nan): it is in no pair" in found.verdicts()
+
+
+def test_seeds_are_added_until_the_best_arm_is_clear_of_all(tmp_path: Path) -> None:
+    near = [0.95, 0.96, 0.95, 0.94, 0.95, 0.96, 0.95, 0.95]
+    values: dict[str, list[float | None]] = {
+        "lr=0.1": list(near),
+        "lr=0.2": [value + 0.001 * (-1) ** k for k, value in enumerate(near)],
+        "lr=0.3": [value - 0.3 for value in near],
+    }
+    found = given(tmp_path / "three", rates(0.1, 0.2, 0.3, seeds=8), values)
+    assert any(pair.verdict in ("better", "worse") for pair in found.pairs) and not found.is_clear
+    del values["lr=0.2"]
+    assert given(tmp_path / "two", rates(0.1, 0.3, seeds=8), values).is_clear
+
+
+def test_a_value_at_the_end_of_two_is_at_the_edge_and_truth_is_no_number(tmp_path: Path) -> None:
+    asked = made_study("tuned", BASE, tune=["lr=0.1,0.2"], seeds=2)
+    found = given(tmp_path / "two", asked, {"lr=0.1": [0.9, 0.9], "lr=0.2": [0.8, 0.8]})
+    assert found.on_edge == ["all: best lr 0.1 is at the edge of what was tried"]
+    asked = made_study("tuned", {**BASE, "optimizer": "sgd", "momentum": 0.9}, tune=["nesterov=true,false"], seeds=2)
+    found = given(tmp_path / "bool", asked, {"nesterov=True": [0.9, 0.9], "nesterov=False": [0.8, 0.8]})
+    assert found.on_edge == []
+
+
+def test_a_study_is_read_back_with_its_factors_in_their_order(tmp_path: Path) -> None:
+    factors = factor_from_text("lr=0.001,0.01", role="tune"), factor_from_text("optimizer=adam,sgd")
+    asked = Study(name="mixed", base=BASE, factors=factors, seeds=(0,))
+    found = study(asked, runs=tmp_path, workers=1)
+    again = load_study("mixed", runs=tmp_path)
+    assert again.trials() == found.trials() and again.rows[0].trial.label == "lr=0.001 optimizer=adam"
+
+
+def test_a_failed_seed_leaves_the_images_of_the_others(tmp_path: Path) -> None:
+    asked = made_study("small", BASE, compare=["lr=0.001,0.01"], seeds=3)
+    found = study(asked, runs=tmp_path, workers=1)
+    whole = found.answers(*found.chosen)
+    (tmp_path / found.rows[1].run / "result.json").unlink()
+    less = load_study("small", runs=tmp_path)
+    both = less.answers(*less.chosen)
+    assert whole is not None and both is not None
+    assert [len(one) for one in both[:2]] == [2, 2]
+    assert np.array_equal(both[1], whole[1][[0, 2]]), "the other arm's seed is left out with it"
+    assert less.over_images(less.pairs[0]) is not None
+
+
+def test_a_run_that_diverged_does_not_end_the_mean_of_the_others(tmp_path: Path) -> None:
+    asked = made_study("wild", {**BASE, "epochs": 3}, compare=["lr=0.001,0.01"], seeds=2)
+    found = study(asked, runs=tmp_path, workers=1)
+    broken = RunFolder.open(tmp_path, found.rows[1].run)
+    lines = (broken.path / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (broken.path / "metrics.jsonl").write_text(lines[0])
+    broken.save_result({**(broken.result() or {}), "status": "diverged", "reason": "the loss is nan"})
+    drawn = study_page.curves(load_study("wild", runs=tmp_path)).to_dict()
+    mean = next(one for one in drawn["series"] if one["name"] == "lr=0.001")
+    assert len(mean["y"]) == 3, "the mean of the seed that ran to the end"
+
+
+def test_one_seed_tells_no_interaction(tmp_path: Path) -> None:
+    asked = made_study("grid", BASE, compare=["lr=0.1,0.2", "momentum=0.0,0.5"], seeds=1)
+    words = [trial.label for trial in asked.trials()]
+    values: dict[str, list[float | None]] = {word: [0.9 + k / 100] for k, word in enumerate(words)}
+    values[words[3]] = [None]
+    titles = [str(one.to_dict().get("title", "")) for one in study_page.factors(given(tmp_path, asked, values))]
+    assert not any(title.startswith("What makes the difference") for title in titles)
