@@ -90,7 +90,9 @@ def main() -> None:
         for seed in range(SEEDS)
     ]
     step = len(configurations) // options.configurations
-    part = [trial for k in range(0, len(trials), step * SEEDS) for trial in trials[k : k + SEEDS]]
+    every = range(0, len(configurations), step)
+    chosen = [k + number % len(OPTIMIZERS) if step > 1 else k for number, k in enumerate(every)]
+    part = [trial for k in chosen for trial in trials[k * SEEDS : (k + 1) * SEEDS]]
     splits = load(DataSpec(name="mnist"))
     print(
         f"{datetime.now(UTC):%Y-%m-%d} {platform.machine()}, {', '.join(versions)}, lenet5, MNIST, "
