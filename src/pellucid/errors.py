@@ -35,9 +35,13 @@ class DataError(PellucidError):
 
 
 class DivergedError(PellucidError):
-    """The loss is no longer a finite number. Exit code 4."""
+    """The loss is no longer a finite number. Exit code 4. step: of the epoch, from 1, where one is to blame."""
 
     exit_code = 4
+
+    def __init__(self, message: str, step: int | None = None) -> None:
+        super().__init__(message)
+        self.step = step
 
 
 class StorageError(PellucidError):

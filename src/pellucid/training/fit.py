@@ -61,7 +61,10 @@ def fit(
             start = time.perf_counter()
             validation, test = (_score(trainer, images) for images in (splits.validation, splits.test))
         except DivergedError as error:
-            raise DivergedError(f"{error}, learning rate {progress.lr:.3g}. {_ADVICE}") from None
+            lr = progress.lr
+            if error.step is not None:  # losses are looked at together, some steps after the one to blame
+                lr = learning_rate(recipe, (epoch - 1) * steps + error.step - 1, steps, progress.records)
+            raise DivergedError(f"{error}, learning rate {lr:.3g}. {_ADVICE}", error.step) from None
         record = EpochRecord(
             epoch=epoch,
             step=(epoch - 1) * steps + progress.done,
@@ -74,11 +77,12 @@ def fit(
             test_accuracy=test[1],
             gradient_norm=totals.gradient_norm,
         )
-        if not all(math.isfinite(value) for value in (record.validation_loss or 0.0, record.gradient_norm)):
+        looked_at = (record.validation_loss or 0.0, record.test_loss or 0.0, record.gradient_norm)
+        if not all(math.isfinite(value) for value in looked_at):
             raise DivergedError(
                 f"epoch {epoch}, step {progress.done}: the loss on the validation images is "
-                f"{record.validation_loss}, the gradient's norm {record.gradient_norm:.3g}, learning rate "
-                f"{progress.lr:.3g}. {_ADVICE}"
+                f"{record.validation_loss}, on the test images {record.test_loss}, the gradient's norm "
+                f"{record.gradient_norm:.3g}, learning rate {progress.lr:.3g}. {_ADVICE}"
             )
         timing = EpochTiming(
             epoch=epoch,

@@ -17,6 +17,7 @@ from pellucid.spec import Recipe
 from pellucid.training import fit as module
 from pellucid.training.fit import Progress, fit
 from pellucid.training.record import EpochRecord
+from pellucid.training.schedules import learning_rate
 
 
 def images(count: int) -> Images:
@@ -172,13 +173,26 @@ def test_a_training_loss_that_is_not_finite_is_told_with_the_rate_and_what_to_tr
     assert steps(trainer.calls) == [0, 1, 2]
 
 
+def test_the_rate_that_is_told_is_that_of_the_step_to_blame() -> None:
+    class Late(Remembering):
+        def step(self, index: int, lr: float) -> None:
+            super().step(index, lr)
+            if index == 3:
+                raise DivergedError("epoch 1, step 2: the loss is nan", 2)
+
+    recipe = Recipe(epochs=1, lr=0.5, schedule="cosine")
+    with pytest.raises(DivergedError, match=f"learning rate {learning_rate(recipe, 1, 4, []):.3g}") as caught:
+        list(fit(Late(), SPLITS, recipe))  # type: ignore[arg-type]
+    assert caught.value.step == 2
+
+
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_a_validation_loss_that_is_not_finite_is_told_too(loss: float) -> None:
     progress = Progress()
     with pytest.raises(DivergedError) as caught:
         list(fit(Remembering(loss=loss), SPLITS, Recipe(epochs=1, lr=0.5), progress))  # type: ignore[arg-type]
     assert str(caught.value) == (
-        f"epoch 1, step 4: the loss on the validation images is {loss}, the gradient's norm 2, learning rate 0.5. "
-        f"{ADVICE}"
+        f"epoch 1, step 4: the loss on the validation images is {loss}, on the test images {loss}, "
+        f"the gradient's norm 2, learning rate 0.5. {ADVICE}"
     )
     assert progress.records == []

@@ -143,8 +143,9 @@ class TorchTrainer:
         self._looked = self._done
         wrong = (~torch.isfinite(losses)).nonzero()
         if len(wrong):
-            step = int(wrong[0])
-            raise DivergedError(f"epoch {self._epoch}, step {first + step + 1}: the loss is {losses[step].item()}")
+            at = int(wrong[0])
+            step = first + at + 1
+            raise DivergedError(f"epoch {self._epoch}, step {step}: the loss is {losses[at].item()}", step)
 
     def totals(self) -> Totals:
         """The epoch so far. Raises DivergedError if one of its losses is not finite."""

@@ -87,7 +87,7 @@ class ScratchTrainer:
             pixels = apply(pixels, chosen)
         loss, logits = self._team.learn(self.recipe, lambda share: self.model.input(pixels[share]), labels)
         if not np.isfinite(loss):
-            raise DivergedError(f"epoch {self._epoch}, step {index + 1}: the loss is {loss}")
+            raise DivergedError(f"epoch {self._epoch}, step {index + 1}: the loss is {loss}", index + 1)
         if self.recipe.l2:
             for part in self._penalised:
                 self.module.gradient[part] += (self.recipe.l2 / self.recipe.batch_size) * self.module.vector[part]
