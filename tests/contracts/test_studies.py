@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -125,7 +126,7 @@ def test_a_quick_study_ends_in_a_page_that_says_so(real_data: Path, tmp_path: Pa
     assert "These are not the report's figures" in told and "| lr=0.001 |" in told
     folder = tmp_path / "studies/learning-rate-range-quick"
     assert (folder / "reproduction.json").is_file() and (folder / "study.html").is_file()
-    page = (folder / "reproduction.html").read_text()
+    page = unescape((folder / "reproduction.html").read_text())
     assert "These are not the report's figures" in page and "pellucid reproduce learning-rate-range --quick" in page
     assert all(words in page for words, _ in found.studied.claims())
 
