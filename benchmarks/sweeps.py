@@ -39,6 +39,15 @@ OPTIMIZERS = ("adam", "rmsprop")
 CONSTRAINTS = Path(__file__).parent.parent / "constraints.txt"
 
 
+def sweep(configurations: int) -> list[dict[str, Any]]:
+    """So many configurations, in every seed: optimizers in turn, rates spread over their range."""
+    return [
+        {"lr": RATES[k * len(RATES) // configurations], "optimizer": OPTIMIZERS[k % len(OPTIMIZERS)], "seed": seed}
+        for k in range(configurations)
+        for seed in range(SEEDS)
+    ]
+
+
 def ours(trials: Sequence[dict[str, Any]], root: Path) -> tuple[float, float]:
     """Seconds of the sweep and its mean test accuracy."""
     data = DataSpec(name="mnist")
@@ -83,16 +92,8 @@ def main() -> None:
         [python, "-m", "pip", "list", "--format=freeze"], capture_output=True, text=True, check=True
     )
     versions = [line for line in listed.stdout.split() if line.startswith(("optuna==", "ray==", "torch=="))]
-    configurations = [(rate, optimizer) for rate in RATES for optimizer in OPTIMIZERS]
-    trials = [
-        {"lr": rate, "optimizer": optimizer, "seed": seed}
-        for rate, optimizer in configurations
-        for seed in range(SEEDS)
-    ]
-    step = len(configurations) // options.configurations
-    every = range(0, len(configurations), step)
-    chosen = [k + number % len(OPTIMIZERS) if step > 1 else k for number, k in enumerate(every)]
-    part = [trial for k in chosen for trial in trials[k * SEEDS : (k + 1) * SEEDS]]
+    trials = sweep(len(RATES) * len(OPTIMIZERS))
+    part = sweep(options.configurations)
     splits = load(DataSpec(name="mnist"))
     print(
         f"{datetime.now(UTC):%Y-%m-%d} {platform.machine()}, {', '.join(versions)}, lenet5, MNIST, "

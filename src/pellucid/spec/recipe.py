@@ -53,7 +53,8 @@ class Recipe:
     eps: float = _option(1e-8, "added to the root of the squared gradient (adam, adamw, rmsprop, adagrad)")
     weight_decay: float = _option(
         0.0,
-        "added to the gradient as weight_decay * weight; adamw and muon: shrinks the weights by lr * weight_decay",
+        "added to the gradient as weight_decay * weight; adamw and muon: shrinks the weights by lr * weight_decay; "
+        "muon_on_sphere: those that AdamW trains",
     )
 
     schedule: str = _option("constant", f"learning rate over time: one of {', '.join(SCHEDULES)}", SCHEDULES)

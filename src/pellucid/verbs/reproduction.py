@@ -100,8 +100,8 @@ class Reproduction:
 
     def _other_images(self) -> Table:
         rows = [
-            (one.words, one.n, percent(one.mean), f"{100 * one.low:.2f} to {100 * one.high:.2f} %",
-             percent(one.reported))
+            (one.words, one.n, percent(one.mean),
+             f"{100 * one.low:.2f} to {100 * one.high:.2f} %" if one.n > 1 else "-", percent(one.reported))
             for one in self.on_other_images
         ]  # fmt: skip
         columns = ("tested on changed images", "n", "mean", "95 %", "reported")

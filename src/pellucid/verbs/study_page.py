@@ -160,11 +160,13 @@ def factors(found: Studied) -> list[Display]:
                 title=f"What makes the difference in {metric.replace('_', ' ')}, chance included",
             )
         )
+    # a seed that failed is left out; a level of another factor is not, or cells would be of different levels
+    by_level = np.ma.masked_invalid(grid).mean(-1).filled(np.nan)
     words = [[label({one.name: level}).partition("=")[2] for level in one.levels] for one in study.factors]
     for i, j in itertools.combinations(range(len(names)), 2):
         shown.append(
             interaction(
-                _mean_of_known(grid, tuple(axis for axis in range(grid.ndim) if axis not in (i, j))),
+                by_level.mean(axis=tuple(axis for axis in range(by_level.ndim) if axis not in (i, j))),
                 rows=words[i],
                 columns=words[j],
                 row_title=names[i],
@@ -175,12 +177,6 @@ def factors(found: Studied) -> list[Display]:
     scores = [[value for value in found.values(one, "validation_accuracy") if value is not None] for one in configs]
     values = [float(np.mean(one)) if one else float("nan") for one in scores]
     return [*shown, parallel_coordinates(configs, values=values, value_title="validation")]
-
-
-def _mean_of_known(grid: NDArray[np.float64], axes: tuple[int, ...]) -> NDArray[np.float64]:
-    """The mean over axes, where any value is known; trials that failed are left out."""
-    count = np.isfinite(grid).sum(axis=axes)
-    return np.where(count, np.nansum(grid, axis=axes) / np.maximum(count, 1), np.nan)
 
 
 def metric_of_effects(study: Study) -> str:
@@ -251,7 +247,8 @@ def evidence(found: Studied, first: str, second: str, *, n: int = 20) -> ImageGr
     lead = ours.mean(0) - theirs.mean(0)
     order = np.argsort(-lead, kind="stable")[:n]
     chosen = order[lead[order] > 0]
-    images = Run.open(found.root, found.of(found.chosen[first])[0].run).images("test")
+    tested = next(row for row in found.of(found.chosen[first]) if row.result)
+    images = Run.open(found.root, tested.run).images("test")
     captions = [f"{images.class_names[labels[k]]} {int(ours[:, k].sum())}:{int(theirs[:, k].sum())}" for k in chosen]
     return ImageGrid(
         images.pixels[chosen],

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pages import until_true
 from serving import Served
+from waiting import until_true
 
 from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs.runs import runs

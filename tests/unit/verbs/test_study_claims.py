@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-from pellucid.spec.study import Claim, Study, Trial, factor_from_text
+from pellucid.evaluation.by_image import Crossed
+from pellucid.spec.study import Claim, Study, Trial, factor_from_text, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs import study_page
 from pellucid.verbs.studied import Studied
@@ -72,6 +75,18 @@ def runs_of(found: Studied) -> list[tuple[Trial, str]]:
     return [(row.trial, row.run) for row in found.rows]
 
 
+def test_what_a_pair_needs_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    near = [0.90, 0.91, 0.93, 0.92, 0.91, 0.90, 0.92, 0.93]
+    values: dict[str, list[float | None]] = {"lr=0.1": list(near), "lr=0.2": [*near[1:], near[0] + 0.02]}
+    found = given(tmp_path, rates(0.1, 0.2, seeds=8), values)
+    assert "more seeds would tell" in found.verdicts()[1]
+    for bottleneck, once in (("seeds", False), ("images", False), ("none", True)):
+        across = Crossed(0.0, -0.1, 0.1, bottleneck, 9, "over new seeds and images")
+        monkeypatch.setattr(found, "over_images", lambda pair, across=across: across)
+        assert found.verdicts()[1].endswith("[over new seeds and images]")
+        assert ("more seeds would tell" in found.verdicts()[1]) == once
+
+
 def test_an_arm_without_any_result_is_told(tmp_path: Path) -> None:
     values: dict[str, list[float | None]] = {"lr=0.1": [0.9, 0.91], "lr=0.2": [None, None]}
     found = given(tmp_path, rates(0.1, 0.2, seeds=2), values)
@@ -113,13 +128,14 @@ def test_a_failed_seed_leaves_the_images_of_the_others(tmp_path: Path) -> None:
     asked = made_study("small", BASE, compare=["lr=0.001,0.01"], seeds=3)
     found = study(asked, runs=tmp_path, workers=1)
     whole = found.answers(*found.chosen)
-    (tmp_path / found.rows[1].run / "result.json").unlink()
+    shutil.rmtree(tmp_path / found.rows[0].run)
     less = load_study("small", runs=tmp_path)
     both = less.answers(*less.chosen)
     assert whole is not None and both is not None
     assert [len(one) for one in both[:2]] == [2, 2]
-    assert np.array_equal(both[1], whole[1][[0, 2]]), "the other arm's seed is left out with it"
+    assert np.array_equal(both[1], whole[1][1:]), "the other arm's seed is left out with it"
     assert less.over_images(less.pairs[0]) is not None
+    assert study_page.evidence(less, *less.chosen).captions
 
 
 def test_a_run_that_diverged_does_not_end_the_mean_of_the_others(tmp_path: Path) -> None:
@@ -134,10 +150,19 @@ def test_a_run_that_diverged_does_not_end_the_mean_of_the_others(tmp_path: Path)
     assert len(mean["y"]) == 3, "the mean of the seed that ran to the end"
 
 
-def test_one_seed_tells_no_interaction(tmp_path: Path) -> None:
-    asked = made_study("grid", BASE, compare=["lr=0.1,0.2", "momentum=0.0,0.5"], seeds=1)
-    words = [trial.label for trial in asked.trials()]
-    values: dict[str, list[float | None]] = {word: [0.9 + k / 100] for k, word in enumerate(words)}
-    values[words[3]] = [None]
-    titles = [str(one.to_dict().get("title", "")) for one in study_page.factors(given(tmp_path, asked, values))]
-    assert not any(title.startswith("What makes the difference") for title in titles)
+def test_shares_of_the_variance_take_two_seeds_and_a_cell_of_the_map_one(tmp_path: Path) -> None:
+    def grid(folder: str, values: list[list[float | None]]) -> tuple[list[str], list[list[Any]]]:
+        asked = made_study("grid", BASE, compare=["lr=0.1,0.2", "momentum=0.0,0.5"], seeds=len(values[0]))
+        labels = [label(config) for config in asked.configs()]
+        shown = study_page.factors(given(tmp_path / folder, asked, dict(zip(labels, values, strict=True))))
+        found = {one.to_dict().get("title", ""): one.to_dict() for one in shown}
+        return list(found), found["Mean of each combination"]["values"]
+
+    shares = "What makes the difference in test accuracy, chance included"
+    titles, cells = grid("two", [[0.9, 0.91], [0.8, 0.82], [0.7, 0.7], [0.6, 0.65]])
+    assert shares in titles and np.allclose(cells, [[0.905, 0.81], [0.7, 0.625]])
+    titles, cells = grid("one", [[0.9], [0.8], [0.7], [0.6]])
+    assert shares not in titles and np.allclose(cells, [[0.9, 0.8], [0.7, 0.6]])
+    titles, cells = grid("failed", [[0.9, 0.91], [None, 0.82], [0.7, 0.7], [None, None]])
+    assert shares not in titles and np.allclose(cells[0], [0.905, 0.82]) and cells[1][0] == 0.7
+    assert cells[1][1] is None or np.isnan(cells[1][1])

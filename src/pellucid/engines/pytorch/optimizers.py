@@ -210,10 +210,14 @@ def orthogonalised(matrix: Tensor) -> Tensor:
     x = x / (x.norm() + 1e-7)
     a = x @ x.T
     one = torch.eye(len(a), dtype=a.dtype, device=a.device)
-    q = product = 3.4445 * one + (-4.7750 * one + 2.0315 * a) @ a
+
+    def polynomial(a: Tensor) -> Tensor:
+        return 3.4445 * one + (-4.7750 * one + 2.0315 * a) @ a
+
+    q = product = polynomial(a)
     for _ in range(4):
         a = q @ a @ q
-        q = 3.4445 * one + (-4.7750 * one + 2.0315 * a) @ a
+        q = polynomial(a)
         product = q @ product
     x = product @ x
     orthogonal: Tensor = x.T if tall else x

@@ -197,7 +197,6 @@ class Muon(AdamW):
         m <- u m + g;  s = orthogonalised(g + u m) with Nesterov, or of m
         x <- x (1 - lr weight_decay) - lr 0.2 sqrt(max(rows, columns)) s
 
-    On the sphere (muon_on_sphere) x sqrt(rows) / ||x|| stands in place of x (1 - lr weight_decay).
     shapes: of the parameters, in the order in which they lie in x. Source: Jordan et al. 2024 (jordan2024), factor:
     Liu et al. 2025 (liu2025 in docs/bibliography.bib).
     """
@@ -225,11 +224,22 @@ class Muon(AdamW):
         m += g
         u = (g + self.recipe.momentum * m if self.recipe.nesterov else m).reshape(shape[0], -1)
         step = orthogonalised(u).reshape(-1)
-        if self.recipe.optimizer == "muon_on_sphere":
-            x *= sqrt(shape[0]) / max(float(np.linalg.norm(x)), 1e-7)
-        else:
-            x *= 1 - lr * self.recipe.weight_decay
+        self.shrink(x, shape[0], lr)
         x -= (lr * 0.2 * sqrt(max(u.shape))) * step
+
+    def shrink(self, x: Array, rows: int, lr: float) -> None:
+        x *= 1 - lr * self.recipe.weight_decay
+
+
+class MuonOnSphere(Muon):
+    """Muon with x <- x sqrt(rows) / ||x|| before each step in place of weight decay (jordan2024b)."""
+
+    def shrink(self, x: Array, rows: int, lr: float) -> None:
+        x *= sqrt(rows) / max(float(np.linalg.norm(x)), 1e-7)
+
+
+#: Those that need to know which parameters are matrices.
+MUONS: dict[str, type[Muon]] = {"muon": Muon, "muon_on_sphere": MuonOnSphere}
 
 
 def orthogonalised(matrix: Array) -> Array:
@@ -242,10 +252,14 @@ def orthogonalised(matrix: Array) -> Array:
     x = x / (np.linalg.norm(x) + 1e-7)
     a = x @ x.T
     one = np.eye(len(a), dtype=a.dtype)
-    q = product = 3.4445 * one + (-4.7750 * one + 2.0315 * a) @ a
+
+    def polynomial(a: Array) -> Array:
+        return 3.4445 * one + (-4.7750 * one + 2.0315 * a) @ a
+
+    q = product = polynomial(a)
     for _ in range(4):
         a = q @ a @ q
-        q = 3.4445 * one + (-4.7750 * one + 2.0315 * a) @ a
+        q = polynomial(a)
         product = q @ product
     x = product @ x
     return x.T if tall else x
@@ -253,6 +267,6 @@ def orthogonalised(matrix: Array) -> Array:
 
 def optimizer(recipe: Recipe, x: Array, g: Array, shapes: Sequence[tuple[int, ...]]) -> Optimizer:
     """The recipe's optimizer for parameters of `shapes` that lie in x one after the other, gradients in g."""
-    if recipe.optimizer in ("muon", "muon_on_sphere"):
-        return Muon(recipe, x, g, shapes)
+    if recipe.optimizer in MUONS:
+        return MUONS[recipe.optimizer](recipe, x, g, shapes)
     return OPTIMIZERS[recipe.optimizer](recipe, x, g)
