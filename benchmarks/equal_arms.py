@@ -31,7 +31,8 @@ import numpy as np
 from scipy import stats
 
 from pellucid.evaluation.comparison import ALPHA, LOOKS, compare, interval
-from pellucid.verbs.study import made_study, study
+from pellucid.verbs.made_study import made_study
+from pellucid.verbs.study import study
 
 BASE = {"network": "mlp", "data": "digits", "hidden_size": 32}
 SCALES = (1.0, 1.5, 2.0)

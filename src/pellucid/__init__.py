@@ -34,7 +34,7 @@ _WHERE = {
     "load_study": "pellucid.verbs.study",
     "look": "pellucid.verbs.look",
     "made_search": "pellucid.verbs.search",
-    "made_study": "pellucid.verbs.study",
+    "made_study": "pellucid.verbs.made_study",
     "network": "pellucid.verbs.networks",
     "predict": "pellucid.verbs.predict",
     "run": "pellucid.verbs.runs",
@@ -58,12 +58,13 @@ if TYPE_CHECKING:
     from pellucid.verbs.data import data
     from pellucid.verbs.doctor import doctor
     from pellucid.verbs.look import look
+    from pellucid.verbs.made_study import made_study
     from pellucid.verbs.networks import network
     from pellucid.verbs.predict import predict
     from pellucid.verbs.run import Run
     from pellucid.verbs.runs import run, runs
     from pellucid.verbs.search import made_search, search
-    from pellucid.verbs.study import load_study, made_study, study
+    from pellucid.verbs.study import load_study, study
     from pellucid.verbs.train import train
 
 

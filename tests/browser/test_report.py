@@ -15,8 +15,9 @@ from PIL import Image
 from pellucid.images import Images, Splits
 from pellucid.report.build import of_run, of_several, of_study
 from pellucid.report.document import Document
+from pellucid.verbs.made_study import made_study
 from pellucid.verbs.run import Run
-from pellucid.verbs.study import made_study, study
+from pellucid.verbs.study import study
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -49,8 +49,8 @@ def search(
     from pellucid.storage.tensorboard import check_installed
     from pellucid.verbs import search as verb
     from pellucid.verbs.hparams import search_events
+    from pellucid.verbs.made_study import name_of
     from pellucid.verbs.search_size import search_size
-    from pellucid.verbs.study import name_of
 
     if tensorboard:
         check_installed()

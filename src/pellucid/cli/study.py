@@ -67,11 +67,12 @@ def study(
     from pellucid.storage.tensorboard import check_installed
     from pellucid.verbs import study as verb
     from pellucid.verbs.hparams import study_events
+    from pellucid.verbs.made_study import made_study, name_of, study_from_file
     from pellucid.verbs.study_size import estimate
 
     if tensorboard:
         check_installed()
-    first = options.pop("seed", None) or 0
+    first = options.pop("seed", None)
     base = {key: value for key, value in options.items() if value is not None}
     if config is not None:
         given = {"NETWORK": network, "--vary": vary, "--tune": tune}
@@ -81,20 +82,21 @@ def study(
                 f"study: expected --config alone, or with --name and --seeds, found {', '.join(also)} too. Write it "
                 "into the file."
             )
-        asked = verb.study_from_file(config)
+        asked = study_from_file(config)
         asked = replace(asked, name=name or asked.name)
-        if seeds is not None:
-            asked = replace(asked, seeds=tuple(range(first, first + seeds)))
+        if seeds is not None or first is not None:
+            begin, count = first or 0, seeds or len(asked.seeds)
+            asked = replace(asked, seeds=tuple(range(begin, begin + count)))
     else:
         if network is None or data is None or not (vary or tune):
             raise UsageError("study: expected NETWORK DATA --vary NAME=VALUES, or --config FILE, found neither.")
         words = [text.partition("=")[0] for text in [*(vary or []), *(tune or [])]]
-        asked = verb.made_study(
-            name or verb.name_of(network, data, *words),
+        asked = made_study(
+            name or name_of(network, data, *words),
             {"network": network, "data": data, **base},
             compare=vary or [],
             tune=tune or [],
-            seeds=range(first, first + (5 if seeds is None else seeds)),
+            seeds=range(first or 0, (first or 0) + (5 if seeds is None else seeds)),
         )
     size = estimate(asked, workers=workers, runs=runs)
     told = _size(asked.name, size)
@@ -138,6 +140,7 @@ def reproduce(
     quick: Annotated[
         bool, typer.Option("--quick", help="Fewer images, epochs and seeds: minutes, not hours.")
     ] = False,
+    seeds: Annotated[int | None, typer.Option(help="Seeds of each configuration [the study's].", min=1)] = None,
     workers: Workers = None,
     executor: Where = "local",
     address: Address = None,
@@ -160,7 +163,7 @@ def reproduce(
             width = max(map(len, entries))
             emit("\n".join(f"{one:<{width}}  {words}" for one, words in entries.items()))
         return
-    asked = verb.reported_study(name, quick=quick)
+    asked = verb.reported_study(name, quick=quick, seeds=seeds)
     size = estimate(asked, workers=workers, runs=runs)
     told = _size(asked.name, size)
     if dry_run:
@@ -171,6 +174,7 @@ def reproduce(
         found = verb.reproduce(
             name,
             quick=quick,
+            seeds=seeds,
             runs=runs,
             workers=workers,
             executor=executor,

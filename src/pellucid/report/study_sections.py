@@ -54,21 +54,9 @@ def effects(study: Studied) -> Section | None:
     """Means with intervals, and every pair; None where no trial is done."""
     if not study.summaries:
         return None
-    percent = study.study.metric.endswith("accuracy")
-
-    def told(value: float) -> str:
-        return f"{100 * value:+.2f}" if percent else f"{value:+.4g}"
-
-    rows = [
-        (pair.first, pair.second, pair.n, told(pair.difference), told(pair.low), told(pair.high), pair.p_family,
-         pair.verdict)
-        for pair in study.pairs
-    ]  # fmt: skip
-    unit = "points" if percent else "difference"
-    columns = ("first", "second", "n", unit, "low", "high", "p, corrected", "verdict")
     displays: list[Display] = [study_page.effects(study)]
-    if rows:
-        displays.append(Table(columns, rows, title="Every two, first less second, paired by seed"))
+    if study.pairs:
+        displays.append(study.pair_table())
     return Section("effects", "Effects", displays=displays)
 
 

@@ -9,7 +9,7 @@ from math import exp, log
 from typing import Any
 
 from pellucid.errors import UsageError
-from pellucid.spec.study import Config, value_from_text
+from pellucid.spec.study import Config, values_from_text
 
 KINDS = ("log", "linear", "int", "choice")
 #: A best value in this share of its range, at either end, may lie beyond it.
@@ -82,7 +82,7 @@ def dimension_from_text(text: str) -> Dimension:
         )
     kind, *rest = words.split(":")
     if kind not in KINDS[:3]:
-        return dimension(name, [value_from_text(word) for word in words.split(",")])
+        return dimension(name, values_from_text(f"over {name}", words))
     try:
         low, high = (int(word) if kind == "int" else float(word) for word in rest)
     except ValueError:

@@ -10,7 +10,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from math import exp, log, prod
 from typing import Any
 
@@ -49,9 +49,13 @@ class Factor:
             raise UsageError(f"factor {self.name}: expected one level or more, found none.")
         if self.name == "seed":
             raise UsageError("factor seed: expected another option. Seeds are the study's own: --seeds or seeds = N.")
-        if len({_word(level) for level in self.levels}) < len(self.levels):
+        words, count = Counter(map(_word, self.levels)).most_common(1)[0]
+        if count > 1:
             shown = ", ".join(map(str, self.levels[:_SHOWN])) + (" and more" if self.levels[_SHOWN:] else "")
-            raise UsageError(f"factor {self.name}: expected different levels, found one twice: {shown}.")
+            raise UsageError(
+                f"factor {self.name}: expected different levels (numbers by six digits), found {words} {count} "
+                f"times: {shown}."
+            )
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,9 @@ class Study:
     configuration is trained in each. metric: what is compared, of the test images. reported: what a report says,
     configuration by configuration. claims: sentences to be tested. figures: of a report. other_images: what a report
     tests beyond the test images themselves. until_clear: seeds are added at planned looks, each with its share of
-    alpha.
+    alpha. note: for the head of its page.
+
+    Raises UsageError for what does not fit together.
     """
 
     name: str
@@ -132,6 +138,7 @@ class Study:
     figures: tuple[Figure, ...] = ()
     other_images: tuple[OtherImages, ...] = ()
     until_clear: bool = False
+    note: str = ""
 
     def __post_init__(self) -> None:
         if self.factors and self.listed:
@@ -191,6 +198,39 @@ class Study:
             **({"until_clear": True} if self.until_clear else {}),
         }
 
+    def beside(self) -> dict[str, Any]:
+        """What changes no trial: note, reported figures, claims, figures and other images, as plain data."""
+        return {
+            "note": self.note,
+            "reported": dict(self.reported),
+            **{name: [asdict(one) for one in getattr(self, name)] for name in _BESIDE},
+        }
+
+
+#: Sentences, pictures and images of a report, by the field of `Study` that holds them.
+_BESIDE = {"claims": Claim, "figures": Figure, "other_images": OtherImages}
+
+
+def study_from_dict(data: Mapping[str, Any], beside: Mapping[str, Any]) -> Study:
+    """The study that `Study.to_dict` and `Study.beside` described."""
+    return Study(
+        name=data["name"],
+        base=data["base"],
+        factors=tuple(Factor(one["name"], tuple(one["levels"]), one["role"]) for one in data["factors"]),
+        listed=tuple(data["listed"]),
+        seeds=tuple(data["seeds"]),
+        metric=data["metric"],
+        until_clear=bool(data.get("until_clear")),
+        note=beside.get("note", ""),
+        reported=beside.get("reported", {}),
+        **{name: tuple(kind(**_tuples(one)) for one in beside.get(name, ())) for name, kind in _BESIDE.items()},
+    )
+
+
+def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
+    """With tuples where a file has lists."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+
 
 def check_seeds(where: str, seeds: Sequence[Any]) -> None:
     """Raises UsageError for what are not different whole numbers from 0 on."""
@@ -235,8 +275,9 @@ def factor_from_text(text: str, *, role: str = "compare") -> Factor:
     kind, *rest = words.split(":")
     if kind in ("log", "linear"):
         try:
-            low, high, count = float(rest[0]), float(rest[1]), int(rest[2])
-        except (ValueError, IndexError):
+            *ends, last = rest
+            (low, high), count = map(float, ends), int(last)
+        except ValueError:
             raise UsageError(f"factor {name}: expected {kind}:LOW:HIGH:COUNT, found {words!r}.") from None
         if count < 2 or low >= high or (kind == "log" and low <= 0):
             raise UsageError(
@@ -246,11 +287,17 @@ def factor_from_text(text: str, *, role: str = "compare") -> Factor:
         shares = [k / (count - 1) for k in range(count)]
         levels = [exp(log(low) + s * log(high / low)) if kind == "log" else low + s * (high - low) for s in shares]
         numbers = [float(f"{level:.6g}") for level in levels]
-        whole = (
-            rest[0].strip().isdecimal() and rest[1].strip().isdecimal() and all(one.is_integer() for one in numbers)
-        )
+        whole = all(end.strip().isdecimal() for end in ends) and all(one.is_integer() for one in numbers)
         return Factor(name, tuple(int(one) if whole else one for one in numbers), role)
-    return Factor(name, tuple(value_from_text(word) for word in words.split(",")), role)
+    return Factor(name, values_from_text(f"factor {name}", words), role)
+
+
+def values_from_text(where: str, words: str) -> tuple[Any, ...]:
+    """The values of a list with commas. Raises UsageError for one that is empty."""
+    found = words.split(",")
+    if not all(word.strip() for word in found):
+        raise UsageError(f"{where}: expected a value before and after each comma, found {words!r}.")
+    return tuple(map(value_from_text, found))
 
 
 def value_from_text(word: str) -> Any:

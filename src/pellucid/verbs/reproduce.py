@@ -23,14 +23,18 @@ from pellucid.verbs.study import study
 QUICK_IMAGES, QUICK_TEST, QUICK_EPOCHS, QUICK_SEEDS = 1_000, 500, 2, 2
 
 
-def reported_study(name: str, *, quick: bool = False) -> Study:
+def reported_study(name: str, *, quick: bool = False, seeds: int | None = None) -> Study:
     """A study of the catalogue. quick: with fewer images, epochs and seeds; its figures are then not the report's.
+
+    seeds: how many, in place of its own number; what was trained in the first of them counts.
 
     Configurations that differ in images and epochs alone are one when quick, without a reported figure or claim.
 
     Raises UsageError for an unknown name.
     """
     found: Study = catalog.load("studies", name)()
+    if seeds is not None:
+        found = replace(found, seeds=tuple(range(seeds)))
     if not quick:
         return found
     base = {**found.base, "subset": QUICK_IMAGES, "test_size": QUICK_TEST, "validation_size": QUICK_TEST}
@@ -47,7 +51,7 @@ def reported_study(name: str, *, quick: bool = False) -> Study:
         name=f"{found.name}-quick",
         base=base,
         listed=tuple(different),
-        seeds=found.seeds[:QUICK_SEEDS],
+        seeds=found.seeds if seeds is not None else found.seeds[:QUICK_SEEDS],
         reported={arms[arm]: value for arm, value in found.reported.items() if arm in alone},
         claims=tuple(
             replace(claim, first=arms[claim.first], second=arms[claim.second] if claim.second else None)
@@ -63,6 +67,7 @@ def reproduce(
     name: str,
     *,
     quick: bool = False,
+    seeds: int | None = None,
     runs: str | Path | None = None,
     workers: int | None = None,
     executor: str = "local",
@@ -72,10 +77,10 @@ def reproduce(
 ) -> Reproduction:
     """Runs a report's study, or goes on with it, and draws the report's figures into its folder.
 
-    workers, executor, address, begun, told: as in `study`.
+    seeds: how many, in place of the study's own number. workers, executor, address, begun, told: as in `study`.
     Its page is ``reproduction.md`` and ``.html``, and ``.json`` for programs.
     """
-    asked = reported_study(name, quick=quick)
+    asked = reported_study(name, quick=quick, seeds=seeds)
     found = study(asked, runs=runs, workers=workers, executor=executor, address=address, begun=begun, told=told)
     folder = StudyFolder(runs_root(runs), asked.name)
     shown: list[Display] = []
@@ -88,7 +93,10 @@ def reproduce(
         folder.save_file(file, picture.render("png"))
         rows.append((figure.words, f"`{command}`", f"`{file}`"))
         shown.append(Page([picture], title=figure.words))
-    made = Reproduction(name, quick, found, tuple(rows), tuple(on_other_images(found)), provenance(found))
+    command = f"pellucid reproduce {name.replace('_', '-')}{' --quick' * quick}"
+    command += f" --seeds {seeds}" if seeds is not None else ""
+    other = on_other_images(found)
+    made = Reproduction(name, command, quick, found, tuple(rows), tuple(other), provenance(found))
     folder.save_file("reproduction.md", made.markdown().encode())
     folder.save_file("reproduction.html", made.display(shown).render("html"))
     folder.save_file("reproduction.json", (json.dumps(made.to_dict(), indent=1, sort_keys=True) + "\n").encode())

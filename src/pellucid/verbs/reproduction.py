@@ -41,10 +41,12 @@ class Measured:
 class Reproduction:
     """A report's study with what its runs have given.
 
-    name: in the catalogue. figures: words, command and file of each of the report's. provenance: see `provenance`.
+    name: in the catalogue. command: that made it. figures: words, command and file of each of the report's.
+    provenance: see `provenance`.
     """
 
     name: str
+    command: str
     quick: bool
     studied: Studied
     figures: tuple[tuple[str, str, str], ...]
@@ -95,8 +97,7 @@ class Reproduction:
 
     def _origin(self, quote: str = "") -> str:
         seeds = ", ".join(map(str, self.studied.study.seeds))
-        command = f"pellucid reproduce {self.name.replace('_', '-')}{' --quick' * self.quick}"
-        return f"{_told(self.provenance)}, seeds {seeds}; {quote}{command}{quote}"
+        return f"{_told(self.provenance)}, seeds {seeds}; {quote}{self.command}{quote}"
 
     def _other_images(self) -> Table:
         rows = [

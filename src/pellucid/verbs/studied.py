@@ -20,6 +20,7 @@ from pellucid.evaluation.comparison import ALPHA, LOOKS, Pair, Summary, compare,
 from pellucid.spec.recipe import higher_is_better
 from pellucid.spec.study import Config, Factor, Study, Trial, label
 from pellucid.storage.run_folder import RunFolder
+from pellucid.storage.study_folder import Progress
 from pellucid.verbs.study_row import Row
 
 #: Pairs without a verdict that are named one by one.
@@ -30,7 +31,7 @@ class Studied:
     """A study with what its runs have given so far.
 
     runs: the run of each trial. errors: reasons of runs that could not note their own, by id. looks: numbers of seeds
-    after which the verdicts were there to be read.
+    after which the verdicts were there to be read. other_seeds: that have runs and are not counted.
     """
 
     def __init__(
@@ -40,12 +41,18 @@ class Studied:
         runs: Sequence[tuple[Trial, str]],
         errors: Mapping[str, str],
         looks: Sequence[int] = (),
+        other_seeds: Sequence[int] = (),
     ) -> None:
-        self.study, self.root, self.looks = study, root, looks
+        self.study, self.root, self.looks, self.other_seeds = study, root, looks, other_seeds
         self.rows = [Row.read(root, trial, run, errors) for trial, run in runs]
         #: Whether trainings end at a threshold.
         self.stops = any(row.stops for row in self.rows)
         self._answers: dict[str, dict[int, tuple[NDArray[np.bool_], NDArray[np.int64]]]] = {}
+
+    @classmethod
+    def of_progress(cls, study: Study, root: Path, kept: Progress) -> Studied:
+        """With what is noted in the study's folder."""
+        return cls(study, root, kept.of(study), kept.errors, kept.looks, kept.other_seeds(study))
 
     @cached_property
     def chosen(self) -> dict[str, Config]:
@@ -241,6 +248,11 @@ class Studied:
                 "configurations, since every pair counts in the correction"
             )
         found += self.on_edge
+        if self.other_seeds and self.pairs:
+            found.append(
+                f"seeds {', '.join(map(str, self.other_seeds))} have runs too and are not counted: seeds that are "
+                "chosen after a look can favour an arm"
+            )
         earlier = [look for look in self.looks if look < len(self.study.seeds)]
         if earlier and self.pairs and not self.study.until_clear:
             seen, each = " and ".join(map(str, earlier)), 100 * ALPHA
@@ -309,6 +321,21 @@ class Studied:
         columns = ("configuration", "n", "mean", "sd", "low", "high", "validation", "seconds")
         extra = ("reported",) if self.study.reported else ()
         return Table((*columns, *extra), rows, title=f"{self.study.metric.replace('_', ' ')}, 95 % intervals")
+
+    def pair_table(self) -> Table:
+        """Every two arms: the difference with its interval, its size in standard deviations, and p-values."""
+        unit, scale = difference_unit(self.study.metric)
+
+        def told(value: float) -> str:
+            return f"{scale * value:+.{2 if unit == 'points' else 4}{'f' if unit == 'points' else 'g'}}"
+
+        rows = [
+            (pair.first, pair.second, pair.n, told(pair.difference), told(pair.low), told(pair.high),
+             f"{pair.effect:+.2f}", pair.p, pair.p_family, pair.verdict)
+            for pair in self.pairs
+        ]  # fmt: skip
+        columns = ("first", "second", "n", unit or "difference", "low", "high", "effect size", "p", "p, corrected")
+        return Table((*columns, "verdict"), rows, title="Every two, first less second, paired by seed")
 
     def _with_tuned(self, arm: str, config: Config) -> str:
         """An arm's name, with the values that validation chose."""

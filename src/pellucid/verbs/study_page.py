@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from pellucid.charts.parallel_coordinates import parallel_coordinates
 from pellucid.charts.seed_curves import seed_curves
 from pellucid.charts.steadiness import steadiness as spread_curves
 from pellucid.charts.time_to_threshold import time_to_threshold
+from pellucid.displays.curves import Curves
 from pellucid.displays.display import Display
 from pellucid.displays.image_grid import ImageGrid
 from pellucid.displays.page import Page
@@ -37,11 +39,14 @@ CURVE_AXES = ("epoch", "step", "second")
 def page(found: Studied) -> Page:
     """Verdicts, table, effects, curves, and the images behind what differs."""
     verdicts = Table(("",), [(line,) for line in found.verdicts()], title="What stands")
-    shown: list[Display] = [verdicts, found.table()]
+    note = [Table(("",), [(found.study.note,)], title="Note")] if found.study.note else []
+    shown: list[Display] = [*note, verdicts, found.table()]
     if found.study.claims:
         shown.append(Table(("claim", "what our runs say"), found.claims(), title="Claims"))
     if found.summaries:
         shown.append(effects(found))
+    if found.pairs:
+        shown.append(found.pair_table())
     shown += [*by_epoch(found), *factors(found), *all_evidence(found)]
     if found.failed:
         failed = [(row.trial.label, row.trial.seed, row.reason) for row in found.failed]
@@ -73,6 +78,13 @@ def drawn(found: Studied) -> list[tuple[str, Config]]:
     return [(arm, config) for arm, config in found.chosen.items() if arm in best]
 
 
+def _titled(found: Studied, picture: Curves) -> Curves:
+    """The picture, which says so where not all arms are `drawn`."""
+    arms = len(found.chosen)
+    words = f": the {MOST_LINES} of {arms} arms that are best on validation" if arms > MOST_LINES else ""
+    return replace(picture, title=picture.title + words)
+
+
 def curves(
     found: Studied, metric: str = "validation_accuracy", *, x: str = "epoch", log_x: bool = False, log_y: bool = False
 ) -> Display:
@@ -100,7 +112,7 @@ def curves(
             if known:
                 lines[f"seed {row.trial.seed}"] = ([at for at, _ in known], [value for _, value in known])
         runs[arm] = lines
-    return seed_curves(
+    picture = seed_curves(
         runs,
         broken_off=broken_off,
         x_title="second of training" if x == "second" else x,
@@ -109,6 +121,7 @@ def curves(
         log_x=log_x,
         log_y=log_y,
     )
+    return _titled(found, picture)
 
 
 def _check(metric: str, records: Sequence[Mapping[str, Any]]) -> None:
@@ -136,7 +149,8 @@ def steadiness(found: Studied, metric: str = "validation_accuracy") -> Display:
         _check(metric, records[0] if records else [])
         lines = [[record[metric] for record in one] for one in records]
         runs[arm] = [line for line in lines if None not in line]
-    return spread_curves(runs, y_title=metric.replace("_", " "), percent=metric.endswith("accuracy"))
+    picture = spread_curves(runs, y_title=metric.replace("_", " "), percent=metric.endswith("accuracy"))
+    return _titled(found, picture)
 
 
 def factors(found: Studied) -> list[Display]:
@@ -207,7 +221,7 @@ def main_effects(found: Studied, grid: NDArray[np.float64]) -> Display:
     )
 
 
-def thresholds(found: Studied, unit: str = "epoch") -> Display:
+def thresholds(found: Studied, unit: str = "epoch") -> Curves:
     """Share of runs not at the threshold by each "epoch" or "second", of those that reached it or are over.
 
     A run that is over without having reached it, having given up or diverged, was not there by the last moment that
@@ -224,7 +238,7 @@ def thresholds(found: Studied, unit: str = "epoch") -> Display:
         if times:
             estimate = survival(times, hit)
             waiting[arm] = estimate.times.tolist(), estimate.share.tolist()
-    return time_to_threshold(waiting, unit=unit)
+    return _titled(found, time_to_threshold(waiting, unit=unit))
 
 
 def _diverged(found: Studied, row: Row) -> bool:

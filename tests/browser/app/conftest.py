@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A study of two rates in two seeds each, and one LeNet-5."""
-    from pellucid.verbs.study import made_study, study
+    from pellucid.verbs.made_study import made_study
+    from pellucid.verbs.study import study
     from pellucid.verbs.train import train
 
     root = tmp_path_factory.mktemp("runs")

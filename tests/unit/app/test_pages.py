@@ -93,7 +93,8 @@ def test_two_runs_are_compared_image_by_image(client: TestClient, trained: Path)
 
 
 def test_studies_are_listed_and_shown_with_the_runs_behind_their_lines(tmp_path: Path) -> None:
-    from pellucid.verbs.study import made_study, study
+    from pellucid.verbs.made_study import made_study
+    from pellucid.verbs.study import study
 
     asked = made_study("rates", {"network": "mlp", "data": "digits", "epochs": 1}, compare=["lr=0.001,0.01"], seeds=2)
     found = study(asked, runs=tmp_path, workers=1)

@@ -10,8 +10,9 @@ from starlette.testclient import TestClient
 
 from pellucid.app.application import application
 from pellucid.report.verify import verify
+from pellucid.verbs.made_study import made_study
 from pellucid.verbs.runs import runs
-from pellucid.verbs.study import made_study, study
+from pellucid.verbs.study import study
 
 HOME = "http://127.0.0.1:8000"
 

@@ -14,7 +14,7 @@ from pellucid.spec.run import RunSpec
 from pellucid.spec.study import Trial
 from pellucid.training.executors.task import Outcome
 from pellucid.training.run import run
-from pellucid.verbs.study import made_study
+from pellucid.verbs.made_study import made_study
 from pellucid.verbs.study_specs import specs_of
 
 

@@ -46,7 +46,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def study(runs: Path) -> Studied:
     """Two rates, two seeds."""
-    from pellucid.verbs.study import made_study
+    from pellucid.verbs.made_study import made_study
     from pellucid.verbs.study import study as trained
 
     base = {"network": "mlp", "data": "digits", "epochs": 1}

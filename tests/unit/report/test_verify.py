@@ -257,7 +257,7 @@ def test_what_a_report_says_it_lacks_holds_nothing_else(page: str, run: Run, tmp
 def test_images_that_are_gone_behind_several_runs_and_studies_are_told(
     photographed: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pellucid.verbs.study import made_study
+    from pellucid.verbs.made_study import made_study
     from pellucid.verbs.study import study as trained
 
     root = tmp_path / "runs"

@@ -11,8 +11,9 @@ import pytest
 from pellucid.errors import UsageError
 from pellucid.storage.tensorboard import Session, check_installed, write_hparams
 from pellucid.verbs.hparams import search_events, study_events
+from pellucid.verbs.made_study import made_study
 from pellucid.verbs.search import made_search, search
-from pellucid.verbs.study import Studied, made_study, study
+from pellucid.verbs.study import Studied, study
 
 pytest.importorskip("tensorboard")
 

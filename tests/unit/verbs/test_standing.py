@@ -12,8 +12,8 @@ from pellucid.spec.run import RunSpec
 from pellucid.spec.study import Trial
 from pellucid.storage.run_folder import RunFolder
 from pellucid.training.run import run
+from pellucid.verbs.made_study import made_study
 from pellucid.verbs.standing import Standings
-from pellucid.verbs.study import made_study
 from pellucid.verbs.study_specs import specs_of
 
 

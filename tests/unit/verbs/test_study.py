@@ -24,8 +24,9 @@ from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.study_folder import StudyFolder
 from pellucid.verbs import study_page
 from pellucid.verbs.compare import compare
+from pellucid.verbs.made_study import made_study, study_from_file
 from pellucid.verbs.run import Run
-from pellucid.verbs.study import load_study, made_study, study, study_from_file
+from pellucid.verbs.study import load_study, study
 from pellucid.verbs.study_size import estimate
 from pellucid.verbs.study_specs import specs_of
 
@@ -224,6 +225,8 @@ def test_an_arm_of_which_seeds_failed_is_not_better_for_that(root: Path, tmp_pat
         ({"compare": ["lr=0.1"], "seeds": 2.0}, "seeds: expected how many"),
         ({"listed": [{"lr": 0.1}, {"lr": 0.1}]}, "expected different configurations, found lr=0.1 twice"),
         ({"listed": {"lr": 0.1}}, "as a list of tables"),
+        ({"reported": 0.9}, "expected [reported] as a table, found 0.9"),
+        ({"claims": ["it is better"]}, "expected [[claim]] as a list of tables, found ['it is better']"),
     ],
 )
 def test_what_does_not_fit_is_told_before_anything_runs(asked: dict[str, Any], told: str) -> None:
@@ -269,7 +272,10 @@ def test_seeds_are_added_until_it_is_clear(tmp_path: Path) -> None:
         (["optimiser=adam"], "unknown factor 'optimiser'. Did you mean optimizer"),
         (["optimizer=adam,adm"], "unknown optimizer 'adm'. Did you mean adam"),
         (["lr=0.1,-1"], "lr: expected a number above 0, found -1"),
-        (["lr=0.1,0.1"], "expected different levels, found one twice"),
+        (["lr=0.1,0.1"], r"expected different levels \(numbers by six digits\), found 0.1 2 times: 0.1, 0.1"),
+        (["lr=0.1,"], "expected a value before and after each comma, found '0.1,'"),
+        (["lr=linear:0:1:3:9"], "expected linear:LOW:HIGH:COUNT, found 'linear:0:1:3:9'"),
+        (["lr=log:1e-4:1e-1:1000000"], "found 0.000100001 2 times: 0.0001, .* and more"),
         (["lr"], "factor: expected NAME=VALUE"),
         (["lr=log:1:0.1:3"], "two levels or more from low to high above 0"),
         (["monitor=test_loss,loss"], "unknown metric 'loss'"),

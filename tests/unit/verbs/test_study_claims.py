@@ -14,8 +14,9 @@ from pellucid.evaluation.by_image import Crossed
 from pellucid.spec.study import Claim, Study, Trial, factor_from_text, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs import study_page
+from pellucid.verbs.made_study import made_study
 from pellucid.verbs.studied import Studied
-from pellucid.verbs.study import load_study, made_study, study
+from pellucid.verbs.study import load_study, study
 from pellucid.verbs.study_specs import specs_of
 
 BASE = {"network": "mlp", "data": "digits", "epochs": 1, "subset": 200, "hidden_size": 16}

@@ -24,8 +24,9 @@ from pellucid.training.executors import task as module
 from pellucid.training.executors.task import Task, run_task
 from pellucid.verbs import study_page
 from pellucid.verbs.hparams import study_events
+from pellucid.verbs.made_study import made_study, study_from_file
 from pellucid.verbs.studied import Studied
-from pellucid.verbs.study import load_study, made_study, study, study_from_file
+from pellucid.verbs.study import load_study, study
 from pellucid.verbs.study_size import estimate
 from pellucid.verbs.study_specs import specs_of
 
@@ -168,14 +169,15 @@ def test_who_gives_up_early_is_not_fast(tmp_path: Path) -> None:
     )
 
 
-def test_those_who_never_get_there_are_waited_for_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: dict[str, Any] = {}
-    monkeypatch.setattr(study_page, "time_to_threshold", lambda waiting, unit: seen.update({unit: waiting}))
+def test_those_who_never_get_there_are_waited_for_to_the_end(tmp_path: Path) -> None:
+    lines = {}
     for unit in ("epoch", "second"):
-        study_page.thresholds(waiting(tmp_path / unit), unit)
-    assert seen["epoch"]["optimizer=sgd"] == ([20.0], [1.0]), "three of three never got there"
-    assert seen["epoch"]["optimizer=adam"] == ([8.0, 9.0], [pytest.approx(1 / 3), 0.0])
-    assert seen["second"]["optimizer=sgd"] == ([18.0], [1.0])
+        series = study_page.thresholds(waiting(tmp_path / unit), unit).series
+        lines[unit] = {one.name: (one.x, one.y) for one in series}
+    assert lines["epoch"]["optimizer=sgd"] == ([0.0, 20.0, 20.0], [1.0, 1.0, 1.0]), "three of three never got there"
+    third = pytest.approx(1 / 3)
+    assert lines["epoch"]["optimizer=adam"] == ([0.0, 8.0, 8.0, 9.0, 9.0], [1.0, 1.0, third, third, 0.0])
+    assert lines["second"]["optimizer=sgd"] == ([0.0, 18.0, 18.0], [1.0, 1.0, 1.0])
 
 
 # --- looks
@@ -297,6 +299,9 @@ def test_a_file_goes_with_seeds_and_a_name_and_nothing_else(
     assert pellucid(*words, "--seeds", 3, "--name", "other", monkeypatch=monkeypatch) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["study"], told["trials"]) == ("other", 6)
+    assert pellucid(*words[:-1], "--seed", 7, monkeypatch=monkeypatch) == 0
+    told = capsys.readouterr().out
+    assert "seed=7" in told and "seed=8" in told and "seed=0" not in told
     assert pellucid(*words, "--epochs", 3, "--vary", "lr=1,2", monkeypatch=monkeypatch) == 2
     assert "found --vary, --epochs too" in " ".join(capsys.readouterr().err.split())
     path.write_bytes(b"seeds = 2 # \xff\n")

@@ -18,7 +18,8 @@ from pellucid.errors import InterruptedRunError, UsageError
 from pellucid.spec.study import Study
 from pellucid.storage.run_folder import RunFolder
 from pellucid.training.executors import ray as on_ray
-from pellucid.verbs.study import made_study, study
+from pellucid.verbs.made_study import made_study
+from pellucid.verbs.study import study
 
 ray = pytest.importorskip("ray")
 

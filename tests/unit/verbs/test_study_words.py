@@ -1,0 +1,138 @@
+"""What is said beside a study: its note, reported figures and claims, the table of pairs, and what is left out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pellucid.errors import UsageError
+from pellucid.spec.study import Claim, Figure, OtherImages, Study, study_from_dict
+from pellucid.storage.study_folder import StudyFolder
+from pellucid.verbs import study_page
+from pellucid.verbs.made_study import made_study, study_from_file
+from pellucid.verbs.reproduce import QUICK_SEEDS, reported_study
+from pellucid.verbs.study import load_study, study
+
+BASE = {"network": "mlp", "data": "digits", "epochs": 1, "subset": 200, "hidden_size": 16}
+FILE = """
+note = "Does a higher rate pay?"
+seeds = 2
+[base]
+network = "mlp"
+data = "digits"
+epochs = 1
+subset = 200
+hidden_size = 16
+[compare]
+lr = [0.001, 0.01]
+[reported]
+"lr=0.01" = 0.9
+[[claim]]
+words = "the higher rate is better"
+first = "lr=0.01"
+second = "lr=0.001"
+[[claim]]
+words = "it is there in one epoch"
+first = "lr=0.01"
+metric = "epochs"
+least = 1
+"""
+
+
+def test_a_files_note_figures_and_claims_are_kept_with_the_study(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(FILE)
+    asked = study_from_file(path)
+    assert asked.claims[0] == Claim("the higher rate is better", "lr=0.01", "lr=0.001")
+    found = study(asked, runs=tmp_path, workers=1)
+    again = load_study("mine", runs=tmp_path)
+    assert again.study == found.study == asked
+    assert again.claims()[0][1].startswith("open: ") and again.claims()[1][1].startswith("yes: 1")
+    shown = again.display().render("html").decode()
+    assert "Does a higher rate pay?" in shown and "reported" in shown and "effect size" in shown
+    # other words over the same trials are no other study
+    path.write_text(FILE.replace("Does a higher rate pay?", "Another question"))
+    assert study(study_from_file(path), runs=tmp_path, workers=1).study.note == "Another question"
+    assert load_study("mine", runs=tmp_path).study.note == "Another question"
+
+
+def test_plain_data_gives_the_study_back() -> None:
+    asked = replace(
+        made_study("all", BASE, compare=["lr=0.1,0.2"], tune=["momentum=0.0,0.5"], seeds=2, reported={"lr=0.1": 0.5}),
+        until_clear=True,
+        figures=(Figure("filters", "filters", {"layer": "conv1"}, "lr=0.1"),),
+        other_images=(OtherImages("negatives", "lr=0.1", ("negative",), 0.2),),
+        claims=(Claim("it is", "lr=0.1", least=0.5, metric="test_loss"),),
+        note="why",
+    )
+    assert study_from_dict(asked.to_dict(), asked.beside()) == asked
+    listed = made_study("listed", BASE, listed=[{"lr": 0.1}, {"lr": 0.2, "momentum": 0.5}], seeds=1)
+    assert study_from_dict(listed.to_dict(), {}) == listed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('second = "lr=0.001"', 'second = "lr=0.002"', r"unknown arm of claim 'lr=0.002'. Did you mean .*lr=0.001"),
+        ('"lr=0.01" = 0.9', '"lr=1" = 0.9', "unknown arm of reported 'lr=1'"),
+        (
+            'second = "lr=0.001"',
+            "",
+            "expected words, first, and one of second .an arm. and least .a value., found wor",
+        ),
+        ('second = "lr=0.001"', "second = 3", r"\[\[claim\]\], second: expected a text, found 3"),
+        ("least = 1", 'least = "all"', r"\[\[claim\]\], least: expected a number, found 'all'"),
+        ("least = 1", "lest = 1", "unknown key of a .*claim.* 'lest'. Did you mean least"),
+        ('metric = "epochs"', 'metric = "epoch"', "unknown metric of a claim 'epoch'. Did you mean epochs"),
+        ('note = "Does a higher rate pay?"', "note = 3", "expected note as a text, found 3"),
+    ],
+)
+def test_wrong_words_in_a_file_are_named(old: str, new: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    assert FILE.count(old) == 1
+    path.write_text(FILE.replace(old, new))
+    with pytest.raises(UsageError, match=words):
+        study_from_file(path)
+
+
+def test_seeds_that_are_not_counted_any_more_are_told(tmp_path: Path) -> None:
+    def asked(seeds: int) -> Study:
+        return made_study("rates", BASE, compare=["lr=0.001,0.01"], seeds=seeds)
+
+    words = "seeds 2, 3 have runs too and are not counted"
+    assert not any(words in line for line in study(asked(4), runs=tmp_path, workers=1).verdicts())
+    assert any(words in line for line in study(asked(2), runs=tmp_path, workers=1).verdicts())
+    assert any(words in line for line in load_study("rates", runs=tmp_path).verdicts())
+    # a level that is gone is no seed that is left out
+    other = made_study("rates", BASE, compare=["lr=0.1,0.2"], seeds=2)
+    assert StudyFolder(tmp_path, "rates").progress().other_seeds(other) == []
+
+
+def test_pictures_say_which_arms_they_leave_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = study(made_study("rates", BASE, compare=["lr=0.001,0.01,0.1"], seeds=1), runs=tmp_path, workers=1)
+    assert study_page.curves(found).title == "Mean and range over seeds"
+    monkeypatch.setattr(study_page, "MOST_LINES", 2)
+    curves = study_page.curves(found)
+    assert curves.title == "Mean and range over seeds: the 2 of 3 arms that are best on validation"
+    assert len(curves.series) == 2
+
+
+def test_the_table_of_pairs_has_units_sizes_and_both_p_values(tmp_path: Path) -> None:
+    found = study(made_study("rates", BASE, compare=["lr=0.001,0.01"], seeds=3), runs=tmp_path, workers=1)
+    table, (pair,) = found.pair_table(), found.pairs
+    assert table.columns[3] == "points"
+    row = dict(zip(table.columns, table.rows[0], strict=True))
+    assert row["points"] == f"{100 * pair.difference:+.2f}" and row["effect size"] == f"{pair.effect:+.2f}"
+    assert (row["p"], row["p, corrected"], row["verdict"]) == (pair.p, pair.p_family, pair.verdict)
+    seconds = made_study("rates", BASE, compare=["lr=0.001,0.01"], seeds=3, metric="test_loss")
+    assert study(seconds, runs=tmp_path, workers=1, update=True).pair_table().columns[3] == "difference"
+
+
+def test_a_reports_study_takes_another_number_of_seeds() -> None:
+    usual = reported_study("l2-on-mnist")
+    more = reported_study("l2-on-mnist", seeds=8)
+    assert more.seeds == tuple(range(8)) and replace(more, seeds=usual.seeds) == usual
+    assert len(reported_study("l2-on-mnist", quick=True).seeds) == QUICK_SEEDS
+    assert len(reported_study("l2-on-mnist", quick=True, seeds=3).seeds) == 3
