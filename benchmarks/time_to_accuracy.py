@@ -2,10 +2,11 @@
 
     PELLUCID_DATA=... python benchmarks/time_to_accuracy.py [--targets NAME ...] [--validation] [--seeds N]
 
-Each target is a network and a recipe, chosen on validation images; here the test images are asked, once for each
-seed. Seconds are those of the training steps, the order of images, augmentation and whitening included, evaluation
-and reading of files not. Trained on the training split alone (55,000 or 45,000 images), since the validation images
-chose the recipe. `mirror`: with test-time augmentation, the mean logits of an image and its mirror image. Intervals
+Each target is a network and a recipe, chosen on validation images (`--validation`: trained without them); what they
+have chosen is then trained on all training images, and the test images are asked, once for each seed. Seconds are
+those of the training steps, the order of images, augmentation and whitening included, evaluation and reading of files
+not. With test-time augmentation: `mirror`, the mean logits of an image and its mirror image; `six copies`, of both
+moved by a pixel along the diagonal too (`pellucid evaluate --mirror --shifted`). Intervals
 are 95 %, by Student's t over the seeds.
 """
 
@@ -26,6 +27,7 @@ from pellucid import catalog
 from pellucid.datasets._load import load
 from pellucid.engines.engine import engine
 from pellucid.engines.pytorch import trainer
+from pellucid.evaluation.averaged import averaged
 from pellucid.images import Images, Splits
 from pellucid.spec import Augmentation, DataSpec
 from pellucid.training.fit import Progress, fit
@@ -59,12 +61,18 @@ TARGETS: dict[str, tuple[str, str, dict[str, Any], str, dict[str, Any], float, f
 }
 
 
-def accuracy(model: Any, images: Images, *, mirror: bool) -> float:
-    logits = model.logits(images)
-    if mirror:
-        mirrored = Images(np.ascontiguousarray(images.pixels[:, :, ::-1]), images.labels, images.class_names)
-        logits = logits + model.logits(mirrored)
-    return float((logits.argmax(1) == images.labels).mean())
+def accuracy(model: Any, images: Images, **changes: bool) -> float:
+    """In percent. changes: of `averaged`."""
+    logits = averaged(lambda pixels: model.logits(replace(images, pixels=pixels)), images.pixels, **changes)
+    return 100 * float((logits.argmax(1) == images.labels).mean())
+
+
+def together(first: Images, second: Images) -> Images:
+    """The images of both."""
+    pixels, labels = (
+        np.concatenate([getattr(one, name) for one in (first, second)]) for name in ("pixels", "labels")
+    )
+    return Images(pixels, labels, first.class_names)
 
 
 def interval(values: list[float]) -> str:
@@ -89,30 +97,33 @@ def main() -> None:
             f"{datetime.now(UTC):%Y-%m-%d} {platform.machine()}, torch {torch.__version__}, {threads} threads, "
             f"{'validation' if asked.validation else 'test'} images"
         )
-        print("| target | n | accuracy % | with mirror % | seconds | aim | precision |")
-        print("|---|---|---|---|---|---|---|")
+        print("| target | n | accuracy % | with mirror % | six copies % | seconds | aim | precision |")
+        print("|---|---|---|---|---|---|---|---|")
         for name in asked.targets:
             data, network, options, recipe_name, changes, aim, limit, seeds = TARGETS[name]
             splits = load(DataSpec(name=data))
+            train = splits.train if asked.validation else together(splits.train, splits.validation)
             judged = splits.validation if asked.validation else splits.test
-            nothing = splits.train.take(np.arange(0))
+            nothing = train.take(np.arange(0))
             recipe = replace(catalog.load("recipes", recipe_name)(), **changes)
             built = catalog.load("networks", network)(input_shape=splits.shape, **options)
             precision, _ = chosen.choose_precision(built, splits.shape, 10, recipe, device="cpu")
-            plain, mirrored, seconds = [], [], []
+            plain, mirrored, six, seconds = [], [], [], []
             for seed in range(asked.seeds or seeds):
                 start = time.perf_counter()
-                trained = trainer(built, splits.train, splits.scaling, recipe, seed=seed, precision=precision)
+                trained = trainer(built, train, splits.scaling, recipe, seed=seed, precision=precision)
                 begun = time.perf_counter() - start
                 progress = Progress()
-                for _ in fit(trained, Splits(splits.train, nothing, nothing, splits.scaling), recipe, progress):
+                for _ in fit(trained, Splits(train, nothing, nothing, splits.scaling), recipe, progress):
                     pass
                 seconds.append(begun + progress.seconds)
-                plain.append(100 * accuracy(trained.model, judged, mirror=False))
-                if recipe.augmentation.horizontal_flip:  # digits are no mirror images of themselves
-                    mirrored.append(100 * accuracy(trained.model, judged, mirror=True))
+                plain.append(accuracy(trained.model, judged, mirror=False, shifted=False))
+                if recipe.augmentation.horizontal_flip or recipe.augmentation.alternating_flip:  # no digits
+                    mirrored.append(accuracy(trained.model, judged, mirror=True, shifted=False))
+                    six.append(accuracy(trained.model, judged, mirror=True, shifted=True))
             print(
-                f"| {name} | {len(plain)} | {interval(plain)} | {interval(mirrored)} | {interval(seconds)} | "
+                f"| {name} | {len(plain)} | {interval(plain)} | {interval(mirrored)} | {interval(six)} | "
+                f"{interval(seconds)} | "
                 f"{100 * aim:g} % in {limit:g} s | {precision} |",
                 flush=True,
             )

@@ -67,22 +67,24 @@ def adam_printed(r: Recipe, x: Array, g: Array, s: State, t: int) -> Array:
 
 
 def muon(r: Recipe, x: Array, g: Array, s: State, t: int) -> Array:
-    return x * (1 - r.lr * r.weight_decay) - _orthogonal_step(r, x, g, s)
+    y = _orthogonal(r, x, g, s, steps=5)
+    return x * (1 - r.lr * r.weight_decay) - r.lr * 0.2 * np.sqrt(max(y.shape)) * y.reshape(x.shape)
 
 
 def muon_on_sphere(r: Recipe, x: Array, g: Array, s: State, t: int) -> Array:
-    return x * np.sqrt(len(x)) / np.linalg.norm(x) - _orthogonal_step(r, x, g, s)
+    y = _orthogonal(r, x, g, s, steps=3)
+    step = r.lr * 12 * np.sqrt(len(y) / min(y.shape)) * y.reshape(x.shape)
+    return x * np.sqrt(len(x)) / np.linalg.norm(x) - step
 
 
-def _orthogonal_step(r: Recipe, x: Array, g: Array, s: State) -> Array:
+def _orthogonal(r: Recipe, x: Array, g: Array, s: State, *, steps: int) -> Array:
     s["m"] = r.momentum * s.get("m", 0 * x) + g
     u = (g + r.momentum * s["m"] if r.nesterov else s["m"]).reshape(len(x), -1)
-    y = u / (np.linalg.norm(u) + 1e-7)
-    for _ in range(5):
+    y: Array = u / (np.linalg.norm(u) + 1e-7)
+    for _ in range(steps):
         a = y @ y.T
         y = 3.4445 * y + (-4.7750 * a + 2.0315 * a @ a) @ y
-    step: Array = r.lr * 0.2 * np.sqrt(max(u.shape)) * y.reshape(x.shape)
-    return step
+    return y
 
 
 #: The rules of matrices alone: vectors and the last matrix are AdamW's.

@@ -24,6 +24,7 @@ from pellucid.engines.scratch.pooling import AvgPool, GlobalPool, MaxPool
 from pellucid.engines.scratch.recurrent import Recurrent
 from pellucid.engines.scratch.residual import Residual
 from pellucid.engines.scratch.rnn import RNN
+from pellucid.engines.scratch.scale import Scale
 from pellucid.errors import unknown_name
 from pellucid.spec.recipe import Recipe
 
@@ -79,6 +80,7 @@ EXAMPLES: dict[str, Callable[[], tuple[Layer, Array]]] = {
     "batch_norm": lambda: (BatchNorm(*np.array([[2.0], [1], [0], [1]])), _grid((1,), (3,), (5,))),
     "dropout": lambda: (Dropout(0.5, lambda share: np.random.default_rng(1)), np.ones((1, 6))),
     "flatten": lambda: (Flatten(), np.arange(8.0).reshape(1, 2, 2, 2)),
+    "scale": lambda: (Scale(0.25), VALUES),
     "residual": lambda: (Residual({"fc": Dense(_grid((0.5, 0), (0, 0.5)))}, {}), _grid((1, 2))),
     "rnn": _recurrent(RNN, 1),
     "lstm": _recurrent(LSTM, 4),

@@ -103,6 +103,9 @@ def evaluate(
     ] = None,
     weights: Weights = "best",
     mirror: Annotated[bool, typer.Option("--mirror", help="Mean logits of each image and its mirror image.")] = False,
+    shifted: Annotated[
+        bool, typer.Option("--shifted", help="Mean logits of each image and of it moved by a pixel, twice.")
+    ] = False,
     runs: Runs = None,
     json: Json = False,
 ) -> None:
@@ -112,7 +115,7 @@ def evaluate(
     from pellucid.verbs.run import Run, class_table, confusion_table
 
     opened = Run.open(runs, run)
-    found = opened.evaluate(split=split, views=view or (), weights=weights, mirror=mirror)
+    found = opened.evaluate(split=split, views=view or (), weights=weights, mirror=mirror, shifted=shifted)
     seconds = opened.seconds_per_image(weights=weights)
     if json:
         emit_json(
@@ -122,6 +125,7 @@ def evaluate(
                 "views": view or [],
                 "weights": weights,
                 "mirror": mirror,
+                "shifted": shifted,
                 **found.to_dict(),
                 "seconds_per_image": seconds,
             }
@@ -129,6 +133,7 @@ def evaluate(
         return
     seen = f" through {', '.join(view)}" if view else ""
     seen += " with their mirror images" if mirror else ""
+    seen += ", moved by a pixel too" if shifted else ""
     emit(f"{opened.id}: {found.images:,} {split} images{seen}, {weights} weights\n")
     emit(f"accuracy           {percent(found.accuracy)}")
     emit(f"top-2 accuracy     {percent(found.top2_accuracy)}")

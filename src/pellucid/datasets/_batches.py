@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pellucid.spec.augmentation import Augmentation
 
 #: Names of the independent streams of one seed.
-_ORDER, _CHANGES = 101, 102
+_ORDER, _CHANGES, _MIRRORED = 101, 102, 103
 
 
 def permutation(n: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
@@ -56,26 +56,48 @@ class Draw:
     offset: NDArray[np.float32] | None
 
 
-def draw(augmentation: Augmentation, *, count: int, shape: tuple[int, ...], seed: int, epoch: int, step: int) -> Draw:
-    """The changes of a batch of `count` images of `shape` (H, W, C), a pure function of (seed, epoch, step).
+def draw(
+    augmentation: Augmentation,
+    *,
+    images: NDArray[np.int64],
+    shape: tuple[int, ...],
+    seed: int,
+    epoch: int,
+    step: int,
+) -> Draw:
+    """The changes of a batch of images of `shape` (H, W, C), a pure function of its arguments.
+
+    images: their places among the training images, N, by which `alternating_flip` knows them.
 
     Each image has nine numbers u in [0, 1), one for each question, so that switching one change on or off, or a
     shorter batch, leaves the others as they were. With u: flipped where u < 1/2; moved down and right by
     ``floor(u * (2 s + 1)) - s`` pixels for shift s, and after that in the same way for crop_padding; brightness
     ``255 b (2u - 1)``; contrast ``1 + c (2u - 1)``; the square's centre at row ``floor(u * H)`` and column
-    ``floor(u * W)``, the square from ``centre - floor(side / 2)`` on, cut at the border.
+    ``floor(u * W)``, the square from ``centre - floor(side / 2)`` on, cut at the border. reflect_padding moves as
+    crop_padding does, and beyond the border the image goes on as its own mirror image, the border once.
+    alternating_flip has one number u for each training image and flips it in odd epochs where u < 1/2, in even ones
+    elsewhere.
 
-    Sources: random crop after padding, he2016; cutout, devries2017 (docs/bibliography.bib).
+    Sources: random crop after padding, he2016; alternating flips, jordan2024; cutout, devries2017
+    (docs/bibliography.bib).
     """
     height, width = shape[:2]
+    count = len(images)
     u = np.random.default_rng([seed, _CHANGES, epoch, step]).random((count, 9))
     rows = np.tile(np.arange(height), (count, 1))
     columns = np.tile(np.arange(width), (count, 1))
     if augmentation.horizontal_flip:
         columns = np.where(u[:, :1] < 0.5, columns[:, ::-1], columns)
+    if augmentation.alternating_flip:
+        first = np.random.default_rng([seed, _MIRRORED]).random(images.max(initial=0) + 1)[images] < 0.5
+        columns = np.where((first == (epoch % 2 == 1))[:, None], columns[:, ::-1], columns)
     for reach, down, right in ((augmentation.shift, u[:, 1], u[:, 2]), (augmentation.crop_padding, u[:, 3], u[:, 4])):
         if reach:
             rows, columns = _moved(rows, reach, down), _moved(columns, reach, right)
+    if augmentation.reflect_padding:
+        reach = augmentation.reflect_padding
+        rows = _moved(rows, reach, u[:, 3], reflected=True)
+        columns = _moved(columns, reach, u[:, 4], reflected=True)
 
     keep = None
     if augmentation.shift or augmentation.crop_padding:
@@ -92,10 +114,15 @@ def draw(augmentation: Augmentation, *, count: int, shape: tuple[int, ...], seed
     return Draw(rows, columns, keep, gain, offset)
 
 
-def _moved(places: NDArray[np.int64], reach: int, u: NDArray[np.float64]) -> NDArray[np.int64]:
-    """`places` moved towards the end by up to `reach`; -1 comes in behind."""
+def _moved(
+    places: NDArray[np.int64], reach: int, u: NDArray[np.float64], *, reflected: bool = False
+) -> NDArray[np.int64]:
+    """`places` moved towards the end by up to `reach`; -1 comes in behind, or their own mirror image."""
     offsets = np.floor(u * (2 * reach + 1)).astype(np.int64) - reach
     origin = np.arange(places.shape[1]) - offsets[:, None]
+    if reflected:
+        last = places.shape[1] - 1
+        origin = last - np.abs(last - origin % max(2 * last, 1))
     inside = (origin >= 0) & (origin < places.shape[1])
     return np.where(inside, np.take_along_axis(places, np.where(inside, origin, 0), axis=1), -1)
 

@@ -9,6 +9,7 @@ For a weight with fan_in inputs and fan_out outputs of one neuron (kernel places
                  recurrent layers: weight_hh times 1, weight_ih as xavier, as in Keras
 
     dirac        as default, but a convolution's first filters pass on a channel each   (Zagoruyko, Komodakis 2017)
+    dirac_normal as dirac, but dense weights N(0, 1), for a scale of 1 / features behind them   (Yang et al. 2021)
 
 "default" is PyTorch's. Recurrent layers are drawn gate by gate. Batch norm begins as the identity.
 Whitening layers take their filters from the images; without images they are zero, for weights to be loaded.
@@ -33,6 +34,8 @@ from pellucid.spec.windowed import Whitening
 Arrays = dict[str, NDArray[np.float32]]
 
 
+#: What begins as in PyTorch but for some weights.
+PLAIN = ("default", "dirac", "dirac_normal")
 #: Images that whitening looks at: enough for a covariance, and always the first, so that a resumed run sees the same.
 WHITENED_IMAGES = 5_000
 
@@ -92,16 +95,18 @@ def _draw(
     if isinstance(layer, BatchNorm):
         return np.full(size, 1.0 if key in ("weight", "running_var") else 0.0)
     if isinstance(layer, Recurrent):
-        if how in ("default", "dirac"):
+        if how in PLAIN:
             return generator.uniform(-1, 1, size) / sqrt(layer.units)
         if key.startswith("bias"):
             return np.zeros(size)
         how = "xavier" if how == "orthogonal" and key == "weight_ih" else how
         return np.concatenate([_weight((layer.units, size[1]), how, generator) for _ in range(layer.gates)])
     fan_in = prod(siblings["weight"][1:])
-    if how in ("default", "dirac"):
+    if how == "dirac_normal" and len(size) == 2:
+        return generator.standard_normal(size)
+    if how in PLAIN:
         drawn = generator.uniform(-1, 1, size) / sqrt(fan_in)
-        if how == "dirac" and len(size) == 4:
+        if how != "default" and len(size) == 4:
             for channel in range(min(size[:2])):
                 drawn[channel] = 0
                 drawn[channel, channel, size[2] // 2, size[3] // 2] = 1

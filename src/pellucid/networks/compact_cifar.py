@@ -9,6 +9,7 @@ from pellucid.spec import (
     Layer,
     MaxPool,
     Network,
+    Scale,
     Shape,
     Whitening,
 )
@@ -25,13 +26,15 @@ def compact_cifar(
     """A fixed whitening layer and three groups of two 3x3 convolutions with batch norm, for 32x32x3.
 
     width: filters of the first group; deep: of the second and third. Convolutions begin as the identity where they
-    can, and pooling comes first in each group, before three quarters of its arithmetic.
+    can, pooling comes first in each group, before three quarters of its arithmetic, and batch norms have no scale.
 
-    Source: the network of Jordan 2024 (jordan2024b in docs/bibliography.bib), whose batch norms have no scale.
+    Source: the network of Jordan 2024 (jordan2024b in docs/bibliography.bib).
     """
+    height, across, _ = input_shape
+    features = deep * max((height - 1) // 24, 1) * max((across - 1) // 24, 1)
 
     def group(filters: int) -> tuple[Layer, ...]:
-        rest = BatchNorm(momentum=0.4), Activation(activation)
+        rest = BatchNorm(momentum=0.4, scale=False), Activation(activation)
         first, second = (Conv(filters, 3, padding="same", bias=False) for _ in range(2))
         return first, MaxPool(2), *rest, second, *rest
 
@@ -45,7 +48,8 @@ def compact_cifar(
             *group(deep),
             MaxPool(3),
             Flatten(),
-            Dense(classes),
+            Dense(classes, bias=False),
+            Scale(1 / features),
         ),
-        initialisation="dirac",
+        initialisation="dirac_normal",
     )

@@ -3,7 +3,7 @@
 from pellucid.spec.augmentation import Augmentation
 from pellucid.spec.data import DataSpec
 from pellucid.spec.layer import Layer, Shape
-from pellucid.spec.layers import Activation, BatchNorm, Dense, Dropout, Flatten, Residual
+from pellucid.spec.layers import Activation, BatchNorm, Dense, Dropout, Flatten, Residual, Scale
 from pellucid.spec.network import ForeignModule, Network
 from pellucid.spec.receptive_field import ReceptiveField, receptive_field
 from pellucid.spec.recipe import Recipe
@@ -35,6 +35,7 @@ __all__ = [
     "Recipe",
     "Residual",
     "RunSpec",
+    "Scale",
     "Shape",
     "Whitening",
     "receptive_field",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
-from math import prod
+from math import isfinite, prod
 from typing import Any, ClassVar
 
 from pellucid.errors import SpecError, UsageError, unknown_name
@@ -33,13 +33,15 @@ class BatchNorm(Layer):
     """``y = (x - mean) / sqrt(variance + eps) * weight + bias``, statistics over the batch (and places) per channel.
 
     In evaluation the running statistics stand in: ``running = (1 - momentum) * running + momentum * batch``, with the
-    unbiased variance (Ioffe and Szegedy 2015; PyTorch's convention for momentum).
+    unbiased variance (Ioffe and Szegedy 2015; PyTorch's convention for momentum). scale: whether there is a weight;
+    without it the weight is one.
     """
 
     kind: ClassVar[str] = "batch_norm"
     stem: ClassVar[str] = "bn"
     momentum: float = 0.1
     eps: float = 1e-5
+    scale: bool = True
     name: str | None = None
 
     def __post_init__(self) -> None:
@@ -54,7 +56,7 @@ class BatchNorm(Layer):
         return shape
 
     def parameters(self, shape: Shape) -> Parameters:
-        return {"weight": (shape[-1],), "bias": (shape[-1],)}
+        return dict.fromkeys(("weight", "bias") if self.scale else ("bias",), (shape[-1],))
 
     def buffers(self, shape: Shape) -> Parameters:
         return {"running_mean": (shape[-1],), "running_var": (shape[-1],)}
@@ -148,6 +150,26 @@ class Dense(Layer):
 
 
 @dataclass(frozen=True)
+class Scale(Layer):
+    """``y = factor * x``, the factor fixed: behind the last layer, logits and their changes of another size.
+
+    With a factor of 1 / features the layer before it learns alike at every width (Yang et al. 2021).
+    """
+
+    kind: ClassVar[str] = "scale"
+    stem: ClassVar[str] = "scale"
+    factor: float = 1.0
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isfinite(self.factor) or self.factor == 0:
+            raise UsageError(f"scale layer: expected a factor other than 0, found {self.factor}.")
+
+    def output(self, shape: Shape) -> Shape:
+        return shape
+
+
+@dataclass(frozen=True)
 class Residual(Layer):
     """``y = body(x) + shortcut(x)``; an empty shortcut passes x on (He et al. 2016)."""
 
@@ -221,6 +243,7 @@ LAYERS: dict[str, type[Layer]] = {
         Activation,
         Flatten,
         Dense,
+        Scale,
         RNN,
         LSTM,
         GRU,

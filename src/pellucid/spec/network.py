@@ -10,7 +10,7 @@ from pellucid.spec.layer import Layer, layer_names
 from pellucid.spec.layers import layer_from_dict, layer_to_dict
 
 #: How weights are drawn; see `pellucid.engines.initial_weights`.
-INITIALISATIONS = ("default", "xavier", "kaiming", "orthogonal", "dirac")
+INITIALISATIONS = ("default", "xavier", "kaiming", "orthogonal", "dirac", "dirac_normal")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ LOSSES = ("cross_entropy", "mse", "l1", "bce")
 OPTIMIZERS = (
     "sgd", "rmsprop", "adam", "adamw", "adagrad", "muon", "muon_on_sphere", "rmsprop_printed", "adam_printed",
 )  # fmt: skip
-SCHEDULES = ("constant", "step", "cosine", "one_cycle", "plateau")
+SCHEDULES = ("constant", "step", "cosine", "linear", "one_cycle", "plateau")
 #: What early stopping, the best weights, the plateau schedule and the threshold can look at.
 METRICS = tuple(f"{split}_{value}" for split in ("validation", "train", "test") for value in ("accuracy", "loss"))
 
@@ -60,7 +60,7 @@ class Recipe:
     schedule: str = _option("constant", f"learning rate over time: one of {', '.join(SCHEDULES)}", SCHEDULES)
     step_size: int = _option(10, "epochs between two drops (schedule step)")
     gamma: float = _option(0.1, "factor of each drop (schedule step)")
-    min_lr: float = _option(0.0, "lowest learning rate (schedules cosine and plateau)")
+    min_lr: float = _option(0.0, "lowest learning rate (schedules cosine, linear and plateau)")
     pct_start: float = _option(0.3, "share of the steps in which the rate rises (one_cycle)")
     div_factor: float = _option(25.0, "the first rate is lr / div_factor (one_cycle)")
     final_div_factor: float = _option(1e4, "the last rate is the first / final_div_factor (one_cycle)")
@@ -91,10 +91,13 @@ class Recipe:
         object.__setattr__(self, "betas", tuple(self.betas))
         for what in ("epochs", "batch_size", "step_size"):
             value = getattr(self, what)
-            _require(what, value, isinstance(value, int) and value >= 1, "a whole number of 1 or more")
+            _require(what, value, type(value) is int and value >= 1, "a whole number of 1 or more")
+        whole, some = self.plateau_patience, self.patience
+        _require("plateau_patience", whole, type(whole) is int and whole >= 0, "a whole number of 0 or more")
+        _require("patience", some, some is None or (type(some) is int and some >= 1), "a whole number of 1 or more")
         for what in ("lr", "eps", "div_factor", "final_div_factor"):
             _require(what, getattr(self, what), getattr(self, what) > 0, "a number above 0")
-        for what in ("l2", "weight_decay", "min_lr", "min_delta", "plateau_patience"):
+        for what in ("l2", "weight_decay", "min_lr", "min_delta"):
             _require(what, getattr(self, what), getattr(self, what) >= 0, "a number of 0 or more")
         for what in ("momentum", "alpha", "label_smoothing"):
             _require(what, getattr(self, what), 0 <= getattr(self, what) < 1, "a number from 0 to below 1")
@@ -107,10 +110,11 @@ class Recipe:
         for what in ("gamma", "plateau_factor"):
             _require(what, getattr(self, what), 0 < getattr(self, what) <= 1, "a number above 0, at most 1")
         _require("pct_start", self.pct_start, 0 < self.pct_start < 1, "a number between 0 and 1")
-        for what in ("patience", "time_budget"):
-            _require(
-                what, getattr(self, what), getattr(self, what) is None or getattr(self, what) > 0, "a number above 0"
-            )
+        _require(
+            "time_budget", self.time_budget, self.time_budget is None or self.time_budget > 0, "a number above 0"
+        )
+        falls = self.schedule in ("cosine", "linear", "plateau")
+        _require("min_lr", self.min_lr, not falls or self.min_lr <= self.lr, f"at most lr, {self.lr:g}")
         _require(
             "label_smoothing",
             self.label_smoothing,

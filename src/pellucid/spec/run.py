@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from pellucid.errors import UsageError, unknown_name
@@ -55,11 +55,11 @@ class RunSpec:
             raise UsageError(f"threads: expected a whole number of 1 or more, found {self.threads}.")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, whole: what a run folder keeps."""
+        """Plain data, whole but for options added later that are at their default: what a run folder keeps."""
         return {
             "network": self.network.to_dict(),
-            "data": asdict(self.data),
-            "recipe": asdict(self.recipe),
+            "data": _plain(self.data),
+            "recipe": {**_plain(self.recipe), "augmentation": _plain(self.recipe.augmentation)},
             "engine": self.engine,
             "seed": self.seed,
             "threads": self.threads,
@@ -88,3 +88,13 @@ class RunSpec:
         words = [self.network.name, self.data.name, f"s{self.seed}"]
         text = "-".join("".join(c if c.isalnum() else "_" for c in word.lower() if c.isascii()) for word in words)
         return f"{text[:80]}-{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
+
+
+def _plain(options: DataSpec | Recipe | Augmentation) -> dict[str, Any]:
+    """The fields as plain data.
+
+    Those whose metadata say ``later`` are left out at their default: a run from before there was such an option is
+    the run of the same spec, and keeps its name.
+    """
+    later = {item.name: item.default for item in fields(options) if "later" in item.metadata}
+    return {name: value for name, value in asdict(options).items() if name not in later or value != later[name]}

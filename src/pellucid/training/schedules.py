@@ -5,6 +5,7 @@ With T steps in all, step t from 0, epoch e from 1:
     constant    lr
     step        lr * gamma^floor((e - 1) / step_size)
     cosine      min_lr + (lr - min_lr) * (1 + cos(pi * t / T)) / 2                  (Loshchilov and Hutter 2017)
+    linear      lr + (min_lr - lr) * t / T
     one_cycle   lr / div_factor rises to lr over pct_start of the steps, then falls to
                 lr / div_factor / final_div_factor, both along half a cosine        (Smith and Topin 2018)
     plateau     lr * plateau_factor^drops, at least min_lr; a drop after more than plateau_patience epochs
@@ -21,7 +22,7 @@ from pellucid.training.record import EpochRecord
 from pellucid.training.stopping import improvements
 
 #: Schedules whose every rate depends on the number of epochs: a run of more epochs is another from its first step.
-OVER_ALL_EPOCHS = ("cosine", "one_cycle")
+OVER_ALL_EPOCHS = ("cosine", "linear", "one_cycle")
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int, records: Sequence[EpochRecord]) -> float:
@@ -32,6 +33,8 @@ def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int, records: Sequ
             return recipe.lr * recipe.gamma ** (step // steps_per_epoch // recipe.step_size)
         case "cosine":
             return _between(recipe.lr, recipe.min_lr, step / total)
+        case "linear":
+            return recipe.lr + (recipe.min_lr - recipe.lr) * step / total
         case "one_cycle":
             return _one_cycle(recipe, step, total)
         case "plateau":

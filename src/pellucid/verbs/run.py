@@ -23,6 +23,7 @@ from pellucid.displays.numbers import percent
 from pellucid.displays.table import Table
 from pellucid.engines.engine import Model, engine
 from pellucid.errors import DataError, SpecError, StorageError, UsageError, unknown_name
+from pellucid.evaluation.averaged import averaged
 from pellucid.evaluation.evaluate import Evaluation, evaluate
 from pellucid.images import Images, Scaling, Splits
 from pellucid.spec.layer import Shape, shape_text
@@ -144,19 +145,30 @@ class Run:
         return engine("pytorch").model(self.spec.network, self.input_shape, self.scaling, arrays)
 
     def evaluate(
-        self, *, split: str = "test", views: Sequence[str] = (), weights: str = "best", mirror: bool = False
+        self,
+        *,
+        split: str = "test",
+        views: Sequence[str] = (),
+        weights: str = "best",
+        mirror: bool = False,
+        shifted: bool = False,
     ) -> Evaluation:
         """Numbers of the run's network on a split; `views` are applied to its images first, such as "negative".
 
-        mirror: test-time augmentation, the mean of the logits of each image and of its mirror image, left to right.
+        mirror, shifted: test-time augmentation, the mean logits of each image and its mirror image, and of copies
+        that are moved by a pixel (`pellucid.evaluation.averaged`).
 
         Raises UsageError for an unknown split or view, DataError for an empty split.
         """
         logits, labels = self._asked(split, views, weights)
-        if mirror:
-            images = self.images(split, views)
-            mirrored = replace(images, pixels=np.ascontiguousarray(images.pixels[:, :, ::-1]))
-            logits = (logits + self.model(weights=weights).logits(mirrored)) / np.float32(2)
+        if mirror or shifted:
+            images, model = self.images(split, views), self.model(weights=weights)
+            logits = averaged(
+                lambda pixels: model.logits(replace(images, pixels=pixels)),
+                images.pixels,
+                mirror=mirror,
+                shifted=shifted,
+            )
         return evaluate(logits, labels, self.class_names)
 
     def images(self, split: str = "test", views: Sequence[str] = ()) -> Images:

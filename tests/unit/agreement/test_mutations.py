@@ -55,10 +55,10 @@ MUTATIONS: list[tuple[str, str, str, str, set[str]]] = [
     # batch norm: each of the terms that people forget
     ("batch_norm", "BatchNorm", 'at_x -= (self.gradients["bias"] / count)[:, None]', "pass", {X}),
     ("batch_norm", "BatchNorm", "at_x *= factor", 'at_x *= self.parameters["weight"][:, None]', {X}),
-    ("batch_norm", "BatchNorm", '(-self.gradients["weight"] / count)', '(self.gradients["weight"] / count)', {X}),
-    ("batch_norm", "BatchNorm", '(-self.gradients["weight"] / count)', '(-self.gradients["weight"])', {X}),
+    ("batch_norm", "BatchNorm", '(-along / count)', '(along / count)', {X}),
+    ("batch_norm", "BatchNorm", '(-along / count)', '(-along)', {X}),
     ("batch_norm", "BatchNorm", "at_x *= factor", "at_x *= self.scale[:, None]", {X}),
-    ("batch_norm", "BatchNorm", "rows, self.normal, out=", "rows, self.normal / self.scale[:, None], out=", {W, X}),
+    ("batch_norm", "BatchNorm", "rows, self.normal)", "rows, self.normal / self.scale[:, None])", {W, X}),
     ("batch_norm", "BatchNorm", "rows.sum(1, out=", "rows.mean(1, out=", {B, X}),
     # recurrent layers: time shifted, a gate's slope lost, the state's way back cut
     ("rnn", "RNN", "at_a[t] *= d", "at_a[t] *= from_above[t]", {X, IH, HH, BI, BH}),

@@ -14,6 +14,8 @@ from pellucid.datasets._batches import Draw, apply, batch_indices, draw, permuta
 from pellucid.errors import UsageError
 from pellucid.spec.augmentation import Augmentation
 
+#: Places of a batch of four among the training images.
+PLACES = np.array([7, 0, 312, 8])
 ALL = Augmentation(horizontal_flip=True, shift=2, crop_padding=3, cutout=4, brightness=0.3, contrast=0.5)
 
 
@@ -26,11 +28,15 @@ def _slow(pixels: NDArray[np.uint8], changes: Augmentation, *, seed: int, epoch:
     count, height, width, _ = pixels.shape
     u = np.random.default_rng([seed, 102, epoch, step]).random((count, 9))
     result = []
-    for image, numbers in zip(pixels, u, strict=True):
+    for place, image, numbers in zip(PLACES, pixels, u, strict=True):
         mean = np.float32(image.sum(dtype=np.int64)) / np.float32(image.size)
         inside = np.ones((height, width), bool)
         now = image.copy()
-        if changes.horizontal_flip and numbers[0] < 0.5:
+        mirrored = changes.horizontal_flip and numbers[0] < 0.5
+        if changes.alternating_flip:
+            alternating = np.random.default_rng([seed, 103]).random(1000)[place] < 0.5
+            mirrored = alternating if epoch % 2 else not alternating
+        if mirrored:
             now = np.array([[row[width - 1 - x] for x in range(width)] for row in now])
         for reach, down, right in ((changes.shift, *numbers[1:3]), (changes.crop_padding, *numbers[3:5])):
             dy, dx = (math.floor(v * (2 * reach + 1)) - reach for v in (down, right))
@@ -40,6 +46,13 @@ def _slow(pixels: NDArray[np.uint8], changes: Augmentation, *, seed: int, epoch:
                     if 0 <= y - dy < height and 0 <= x - dx < width:
                         moved[y, x], moved_inside[y, x] = now[y - dy, x - dx], inside[y - dy, x - dx]
             now, inside = moved, moved_inside
+        if changes.reflect_padding:
+            reach = changes.reflect_padding
+            around = [(reach, reach), (reach, reach)]
+            dy, dx = (math.floor(v * (2 * reach + 1)) for v in numbers[3:5])
+            window = np.s_[2 * reach - dy : 2 * reach - dy + height, 2 * reach - dx : 2 * reach - dx + width]
+            now = np.pad(now, [*around, (0, 0)], mode="reflect")[window]
+            inside = np.pad(inside, around, mode="reflect")[window]
         if changes.brightness or changes.contrast:
             gain = np.float32(1 + changes.contrast * (2 * numbers[6] - 1))
             offset = np.float32(255 * changes.brightness * (2 * numbers[5] - 1))
@@ -56,11 +69,15 @@ def _slow(pixels: NDArray[np.uint8], changes: Augmentation, *, seed: int, epoch:
     return np.array(result)
 
 
+flips = st.sampled_from([{}, {"horizontal_flip": True}, {"alternating_flip": True}])
+paddings = st.one_of(
+    st.builds(dict, crop_padding=st.integers(0, 9)), st.builds(dict, reflect_padding=st.integers(0, 9))
+)
 augmentations = st.builds(
-    Augmentation,
-    horizontal_flip=st.booleans(),
+    lambda flip, padding, **others: Augmentation(**flip, **padding, **others),
+    flips,
+    paddings,
     shift=st.integers(0, 9),
-    crop_padding=st.integers(0, 9),
     cutout=st.integers(0, 9),
     brightness=st.sampled_from([0.0, 0.2, 1.0]),
     contrast=st.sampled_from([0.0, 0.5, 1.0]),
@@ -79,7 +96,7 @@ def test_every_byte_is_that_of_the_slow_version(
     changes: Augmentation, shape: tuple[int, int, int], seed: int, epoch: int, step: int
 ) -> None:
     pixels = _pixels(4, shape)
-    drawn = draw(changes, count=4, shape=shape, seed=seed, epoch=epoch, step=step)
+    drawn = draw(changes, images=PLACES, shape=shape, seed=seed, epoch=epoch, step=step)
     changed = apply(pixels, drawn)
     assert changed.dtype == np.uint8
     assert (changed == _slow(pixels, changes, seed=seed, epoch=epoch, step=step)).all()
@@ -89,7 +106,7 @@ def test_every_byte_is_that_of_the_slow_version(
 def test_a_tensor_gets_the_same_bytes_as_an_array(shape: tuple[int, int, int]) -> None:
     torch = pytest.importorskip("torch")
     pixels = _pixels(200, shape)
-    drawn = draw(ALL, count=200, shape=shape, seed=1, epoch=2, step=3)
+    drawn = draw(ALL, images=np.arange(200), shape=shape, seed=1, epoch=2, step=3)
     changed = apply(torch.from_numpy(pixels), drawn)
     assert changed.dtype == torch.uint8
     assert (changed.numpy() == apply(pixels, drawn)).all()
@@ -98,13 +115,15 @@ def test_a_tensor_gets_the_same_bytes_as_an_array(shape: tuple[int, int, int]) -
 def test_the_pixels_given_are_not_touched() -> None:
     pixels = _pixels(8, (6, 6, 3))
     before = pixels.copy()
-    apply(pixels, draw(ALL, count=8, shape=(6, 6, 3), seed=0, epoch=1, step=0))
+    apply(pixels, draw(ALL, images=np.arange(8), shape=(6, 6, 3), seed=0, epoch=1, step=0))
     assert (pixels == before).all()
 
 
 def test_nothing_changes_where_all_is_off() -> None:
     pixels = _pixels(8, (6, 6, 3))
-    assert (apply(pixels, draw(Augmentation(), count=8, shape=(6, 6, 3), seed=0, epoch=1, step=0)) == pixels).all()
+    assert (
+        apply(pixels, draw(Augmentation(), images=np.arange(8), shape=(6, 6, 3), seed=0, epoch=1, step=0)) == pixels
+    ).all()
 
 
 def _same(first: Draw, second: Draw) -> bool:
@@ -114,7 +133,7 @@ def _same(first: Draw, second: Draw) -> bool:
 
 def test_draws_depend_on_seed_epoch_and_step_alone() -> None:
     def drawn(seed: int = 0, epoch: int = 1, step: int = 2) -> Draw:
-        return draw(ALL, count=16, shape=(9, 9, 1), seed=seed, epoch=epoch, step=step)
+        return draw(ALL, images=np.arange(16), shape=(9, 9, 1), seed=seed, epoch=epoch, step=step)
 
     assert _same(drawn(), drawn())
     for other in (drawn(seed=1), drawn(epoch=2), drawn(step=3)):
@@ -122,18 +141,36 @@ def test_draws_depend_on_seed_epoch_and_step_alone() -> None:
 
 
 def test_one_change_does_not_alter_the_draw_of_another() -> None:
-    options = {"count": 50, "shape": (9, 9, 1), "seed": 0, "epoch": 1, "step": 2}
+    options = {"images": np.arange(50), "shape": (9, 9, 1), "seed": 0, "epoch": 1, "step": 2}
     alone = draw(Augmentation(shift=2), **options)  # type: ignore[arg-type]
     beside = draw(Augmentation(shift=2, brightness=0.5, cutout=3), **options)  # type: ignore[arg-type]
     assert (alone.rows == beside.rows).all()
     assert (alone.columns == beside.columns).all()
 
 
+def test_alternating_flips_show_each_image_both_ways_in_two_epochs() -> None:
+    def mirrored(epoch: int, images: NDArray[np.int64], step: int = 0) -> NDArray[np.bool_]:
+        changes = Augmentation(alternating_flip=True)
+        drawn = draw(changes, images=images, shape=(3, 3, 1), seed=0, epoch=epoch, step=step)
+        found: NDArray[np.bool_] = drawn.columns[:, 0] == 2
+        return found
+
+    images = np.arange(20_000)
+    first = mirrored(1, images)
+    assert abs(first.mean() - 0.5) < 0.02
+    assert (mirrored(2, images) == ~first).all() and (mirrored(3, images) == first).all()
+    # wherever an image comes in an epoch's order
+    some = np.array([17, 3, 9_000])
+    assert (mirrored(1, some, step=40) == first[some]).all()
+
+
 def test_half_of_the_images_are_flipped_and_all_shifts_come_equally_often() -> None:
-    drawn = draw(Augmentation(horizontal_flip=True), count=20_000, shape=(3, 3, 1), seed=0, epoch=1, step=0)
+    drawn = draw(
+        Augmentation(horizontal_flip=True), images=np.arange(20_000), shape=(3, 3, 1), seed=0, epoch=1, step=0
+    )
     assert abs((drawn.columns[:, 0] == 2).mean() - 0.5) < 0.02
-    for changes in (Augmentation(shift=2), Augmentation(crop_padding=2)):
-        drawn = draw(changes, count=20_000, shape=(7, 7, 1), seed=0, epoch=1, step=0)
+    for changes in (Augmentation(shift=2), Augmentation(crop_padding=2), Augmentation(reflect_padding=2)):
+        drawn = draw(changes, images=np.arange(20_000), shape=(7, 7, 1), seed=0, epoch=1, step=0)
         moved = 3 - drawn.rows[:, 3]
         assert sorted(set(moved.tolist())) == [-2, -1, 0, 1, 2]
         assert (np.abs(np.bincount(moved + 2) / 20_000 - 0.2) < 0.02).all()
@@ -165,6 +202,11 @@ def test_the_order_depends_on_seed_and_epoch_alone() -> None:
         ({"crop_padding": True}, "crop_padding: expected a whole number of pixels"),
         ({"brightness": 1.1}, "brightness: expected a number from 0 to 1, found 1.1"),
         ({"contrast": float("nan")}, "contrast: expected a number from 0 to 1, found nan"),
+        (
+            {"horizontal_flip": True, "alternating_flip": True},
+            "alternating_flip: expected it without horizontal_flip",
+        ),
+        ({"crop_padding": 1, "reflect_padding": 2}, "reflect_padding: expected it without crop_padding, found both"),
     ],
 )
 def test_values_out_of_range_are_refused(options: dict[str, float], text: str) -> None:

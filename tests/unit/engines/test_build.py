@@ -36,6 +36,7 @@ from pellucid.spec import (
     MaxPool,
     Network,
     Residual,
+    Scale,
     Whitening,
     trace,
 )
@@ -185,7 +186,8 @@ block = st.recursive(
         st.builds(Conv, filters, small, stride=small, padding=small, bias=st.booleans()),
         st.builds(MaxPool, st.integers(1, 3), st.one_of(st.none(), small)),
         st.builds(AvgPool, st.integers(1, 3), st.one_of(st.none(), small)),
-        st.builds(BatchNorm),
+        st.builds(BatchNorm, scale=st.booleans()),
+        st.builds(Scale, st.floats(0.1, 2)),
         st.builds(Dropout),
         st.builds(Activation, st.sampled_from(ACTIVATIONS)),
     ),
@@ -253,6 +255,19 @@ def test_batch_norm_keeps_the_statistics_that_pytorchs_keeps() -> None:
     torch.testing.assert_close(module.state_dict()["bn1.running_mean"], torchs.running_mean)
     torch.testing.assert_close(module.state_dict()["bn1.running_var"], torchs.running_var)
     torch.testing.assert_close(module.eval()(x), torchs.eval()(x))
+
+
+def test_batch_norm_without_a_scale_is_that_of_ones() -> None:
+    plain, ones = (build(Network("one", (BatchNorm(scale=scale),)), (4, 4, 3)) for scale in (False, True))
+    assert "bn1.weight" not in plain.state_dict() and "bn1.weight" in ones.state_dict()
+    x = torch.randn(5, 3, 4, 4) * 2 + 1
+    torch.testing.assert_close(plain(x), ones(x))
+    torch.testing.assert_close(plain.eval()(x), ones.eval()(x))
+
+
+def test_a_scale_multiplies() -> None:
+    x = torch.randn(5, 3)
+    torch.testing.assert_close(build(Network("one", (Scale(0.25),)), (1, 1, 3))(x), x / 4)
 
 
 def test_a_residual_block_adds_its_branches() -> None:
@@ -388,3 +403,14 @@ def test_dirac_convolutions_pass_on_their_channels() -> None:
     with torch.no_grad():
         torch.testing.assert_close(module(x)[:, :3], x)
         assert float(module[0].weight[3:].abs().max()) > 0
+
+
+def test_dirac_normal_is_dirac_with_dense_weights_of_variance_one() -> None:
+    layers = (Conv(5, 3, padding="same", bias=False), Flatten(), Dense(50))
+    plain, normal = (
+        initial_weights(Network("a", layers, how), (6, 6, 3), seed=0) for how in ("dirac", "dirac_normal")
+    )
+    np.testing.assert_array_equal(plain["conv1.weight"], normal["conv1.weight"])
+    np.testing.assert_array_equal(plain["fc1.bias"], normal["fc1.bias"])
+    weight = normal["fc1.weight"]
+    assert abs(float(weight.mean())) < 0.05 and abs(float(weight.std()) - 1) < 0.05

@@ -25,6 +25,7 @@ from pellucid.engines.scratch.lstm import LSTM
 from pellucid.engines.scratch.network import build
 from pellucid.engines.scratch.pooling import AvgPool, GlobalPool, MaxPool
 from pellucid.engines.scratch.rnn import RNN
+from pellucid.engines.scratch.scale import Scale
 
 
 def check(layer: Layer, x: Array, *, step: float = 1e-6, tolerance: float = 1e-6) -> None:
@@ -164,6 +165,8 @@ def some_layers() -> list[tuple[Layer, tuple[int, ...]]]:
         (GlobalPool("max"), (3, 2, 4, 5)),
         (BatchNorm(drawn(3), drawn(3, seed=1), np.zeros(3), np.ones(3)), (4, 3, 3, 2)),
         (BatchNorm(drawn(3), drawn(3, seed=1), np.zeros(3), np.ones(3)), (6, 3)),
+        (BatchNorm(None, drawn(3, seed=1), np.zeros(3), np.ones(3)), (4, 3, 3, 2)),
+        (Scale(-0.3), (3, 5)),
         *((recurrent(kind, gates, return_sequences=every), (2, 4, 6))
           for kind, gates in ((RNN, 1), (LSTM, 4), (GRU, 3)) for every in (False, True)),
         (recurrent(GRU, 3), (2, 2, 4, 3)),

@@ -36,6 +36,9 @@ from pellucid.spec import (
     Dense as DenseSpec,
 )
 from pellucid.spec import Dropout as DropoutSpec
+from pellucid.spec import (
+    Scale as ScaleSpec,
+)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +69,19 @@ SMALL = Network(
     "small",
     (ConvSpec(4, 3), Activation("relu"), Flatten(), DropoutSpec(0.3), DenseSpec(8), Activation("tanh"), DenseSpec(3)),
 )
-NORMED = Network("normed", (ConvSpec(4, 3), BatchNormSpec(), Activation("relu"), Flatten(), DenseSpec(3)))
+NORMED = Network(
+    "normed",
+    (
+        ConvSpec(4, 3),
+        BatchNormSpec(),
+        Activation("relu"),
+        ConvSpec(3, 3, bias=False),
+        BatchNormSpec(scale=False),
+        Flatten(),
+        DenseSpec(3),
+        ScaleSpec(0.25),
+    ),
+)
 SCALING = Scaling((1 / 255,), (0.0,))
 
 

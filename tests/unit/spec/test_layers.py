@@ -28,6 +28,7 @@ from pellucid.spec import (
     MaxPool,
     Network,
     Residual,
+    Scale,
     trace,
 )
 from pellucid.spec.layers import ACTIVATIONS, LAYERS, layer_from_dict, layer_to_dict
@@ -50,7 +51,8 @@ leaves: st.SearchStrategy[Layer] = st.one_of(
     st.builds(MaxPool, one_or_two, st.one_of(st.none(), one_or_two), st.just(0), names),
     st.builds(AvgPool, one_or_two, st.one_of(st.none(), one_or_two), st.just(0), names),
     st.builds(GlobalPool, st.sampled_from(["avg", "max"]), names),
-    st.builds(BatchNorm, st.floats(0, 1), st.floats(0, 1), names),
+    st.builds(BatchNorm, st.floats(0, 1), st.floats(0, 1), st.booleans(), names),
+    st.builds(Scale, st.floats(-2, -0.1), names),
     st.builds(Dropout, st.floats(0, 0.9), names),
     st.builds(Activation, st.sampled_from(ACTIVATIONS), names),
     st.builds(Flatten, names),
@@ -156,6 +158,8 @@ def test_a_field_of_another_type_is_named_with_what_it_should_be(table: dict[str
         (lambda: Dropout(1.0), "dropout layer: expected a rate from 0 to below 1, found 1.0."),
         (lambda: Dropout(float("nan")), "dropout layer: expected a rate from 0 to below 1, found nan."),
         (lambda: Activation("rely"), "unknown activation 'rely'. Did you mean relu"),
+        (lambda: Scale(0.0), "scale layer: expected a factor other than 0, found 0.0."),
+        (lambda: Scale(float("nan")), "scale layer: expected a factor other than 0, found nan."),
         (lambda: Dense(0), "dense layer: expected units of 1 or more, found 0."),
         (lambda: GRU(0), "gru layer: expected units of 1 or more, found 0."),
     ],

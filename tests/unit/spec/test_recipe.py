@@ -31,6 +31,7 @@ SHARE, FACTOR = "a number from 0 to below 1", "a number above 0, at most 1"
         ("batch_size", 0, WHOLE),
         ("step_size", 0, WHOLE),
         ("epochs", 2.5, WHOLE),
+        ("epochs", True, WHOLE),
         ("lr", 0, ABOVE),
         ("lr", float("nan"), ABOVE),
         ("eps", 0, ABOVE),
@@ -40,7 +41,8 @@ SHARE, FACTOR = "a number from 0 to below 1", "a number above 0, at most 1"
         ("weight_decay", -0.1, NOT_BELOW),
         ("min_lr", -1, NOT_BELOW),
         ("min_delta", -1, NOT_BELOW),
-        ("plateau_patience", -1, NOT_BELOW),
+        ("plateau_patience", -1, "a whole number of 0 or more"),
+        ("plateau_patience", 1.5, "a whole number of 0 or more"),
         ("momentum", 1, SHARE),
         ("alpha", -0.1, SHARE),
         ("label_smoothing", 1.0, SHARE),
@@ -49,7 +51,8 @@ SHARE, FACTOR = "a number from 0 to below 1", "a number above 0, at most 1"
         ("gamma", 0, FACTOR),
         ("plateau_factor", 1.5, FACTOR),
         ("pct_start", 1, "a number between 0 and 1"),
-        ("patience", 0, ABOVE),
+        ("patience", 0, WHOLE),
+        ("patience", 2.5, WHOLE),
         ("time_budget", 0, ABOVE),
         ("nesterov", True, "a momentum above 0 with nesterov"),
     ],
@@ -58,6 +61,13 @@ def test_a_value_outside_its_range_is_refused_by_name(what: str, value: Any, exp
     with pytest.raises(UsageError) as caught:
         Recipe(**{what: value})
     assert str(caught.value) == f"{what}: expected {expected}, found {value}."
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "plateau"])
+def test_a_rate_does_not_fall_to_a_higher_one(schedule: str) -> None:
+    with pytest.raises(UsageError, match=r"^min_lr: expected at most lr, 0\.01, found 0\.1\.$"):
+        Recipe(lr=0.01, min_lr=0.1, schedule=schedule)
+    assert Recipe(lr=0.01, min_lr=0.1).min_lr == 0.1  # which no other schedule reads
 
 
 @pytest.mark.parametrize(
@@ -199,8 +209,10 @@ OTHERS: dict[type, dict[str, Any]] = {
     },
     Augmentation: {
         "horizontal_flip": True,
+        "alternating_flip": True,
         "shift": 1,
         "crop_padding": 1,
+        "reflect_padding": 1,
         "brightness": 0.1,
         "contrast": 0.1,
         "cutout": 1,
@@ -210,20 +222,18 @@ OTHERS: dict[type, dict[str, Any]] = {
         "data": DataSpec(name="mnist"),
         "recipe": Recipe(),
         "seed": 8,
+        "engine": "scratch",
         "threads": 1,
         "device": "cpu",
         "precision": "fp32",
     },
 }
-ENGINE_ALONE = {"engine"}  # there is one engine, so the field has no other value
 
 
 @pytest.mark.parametrize(
     ("owner", "name"), [(owner, item.name) for owner in OTHERS for item in fields(owner)], ids=str
 )
 def test_every_field_changes_the_runs_name(owner: type, name: str) -> None:
-    if name in ENGINE_ALONE:
-        return
     value = OTHERS[owner][name]
     # nesterov needs a momentum; the pair differs from the run with the momentum alone
     base = replace(SPEC, recipe=replace(SPEC.recipe, momentum=0.9)) if name == "nesterov" else SPEC
@@ -237,6 +247,17 @@ def test_every_field_changes_the_runs_name(owner: type, name: str) -> None:
     }[owner]()
     assert changed.id != base.id
     assert RunSpec.from_dict(json.loads(json.dumps(changed.to_dict()))) == changed
+
+
+def test_a_run_keeps_its_name_when_options_are_added() -> None:
+    # names of folders that users have: none of these may ever change
+    assert SPEC.id == "net-mnist-s7-e8f1a1bf"
+    assert (
+        replace(SPEC, recipe=Recipe(augmentation=Augmentation(alternating_flip=True))).id == "net-mnist-s7-47e6ffa4"
+    )
+    older = SPEC.to_dict()
+    assert {"alternating_flip", "reflect_padding"} & older["recipe"]["augmentation"].keys() == set()
+    assert RunSpec.from_dict(older) == SPEC
 
 
 def test_accuracies_rise_and_losses_fall() -> None:

@@ -150,7 +150,7 @@ def test_a_run_whose_rates_depend_on_all_epochs_begins_anew(tmp_path: Path) -> N
 
     for schedule in ("constant", "step", "plateau"):
         assert goes_on(asked(3, schedule), asked(1, schedule))
-    for schedule in ("cosine", "one_cycle"):
+    for schedule in ("cosine", "linear", "one_cycle"):
         assert not goes_on(asked(3, schedule), asked(1, schedule))
     assert not goes_on(asked(1, "constant"), asked(3, "constant"))
     assert not goes_on(asked(3, "constant"), replace(asked(1, "constant"), seed=1))

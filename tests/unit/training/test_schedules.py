@@ -34,6 +34,7 @@ def record(epoch: int, accuracy: float | None, loss: float = 1.0) -> EpochRecord
             lambda o: lr_scheduler.CosineAnnealingLR(o, 5 * STEPS, 0.01),
             False,
         ),
+        ({"schedule": "linear"}, lambda o: lr_scheduler.PolynomialLR(o, 5 * STEPS, 1.0), False),
         (
             {"schedule": "one_cycle", "pct_start": 0.4, "div_factor": 10.0, "final_div_factor": 100.0},
             lambda o: lr_scheduler.OneCycleLR(
@@ -42,7 +43,7 @@ def record(epoch: int, accuracy: float | None, loss: float = 1.0) -> EpochRecord
             False,
         ),
     ],
-    ids=["constant", "step", "cosine", "one_cycle"],
+    ids=["constant", "step", "cosine", "linear", "one_cycle"],
 )
 def test_a_schedule_is_pytorchs(options: dict[str, Any], theirs: Any, by_epoch: bool) -> None:
     recipe = Recipe(lr=0.5, epochs=5, **options)
@@ -114,6 +115,8 @@ def test_the_last_step_of_one_cycle_and_the_first_of_cosine_are_at_their_ends() 
     assert learning_rate(one, 0, STEPS, []) == pytest.approx(0.05)
     assert learning_rate(one, 2 * STEPS - 1, STEPS, []) == pytest.approx(0.0005)
     assert learning_rate(Recipe(lr=0.5, schedule="cosine"), 0, STEPS, []) == 0.5
+    line = Recipe(lr=0.5, min_lr=0.1, epochs=2, schedule="linear")
+    assert [learning_rate(line, step, STEPS, []) for step in (0, STEPS)] == pytest.approx([0.5, 0.3])
 
 
 def test_without_validation_images_nothing_is_known_to_have_stalled() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import pellucid as pl
 from pellucid.errors import UsageError
@@ -32,3 +35,30 @@ def test_mirror_takes_the_mean_logits_of_both_sides(tmp_path: Path) -> None:
     expected = float((logits.argmax(1) == images.labels).mean())
     assert run.evaluate(mirror=True).accuracy == expected
     assert run.evaluate(mirror=True).loss != run.evaluate().loss
+
+
+def test_shifted_takes_half_of_the_image_and_a_quarter_of_each_move(tmp_path: Path) -> None:
+    run = pl.train("mlp", "digits", epochs=1, exact=True, runs=tmp_path, pictures=False)
+    images, model = run.images("test"), run.model()
+
+    def logits(down: int, right: int, *, mirror: bool = False) -> NDArray[np.float32]:
+        at = [np.abs(np.arange(8) - move) for move in (down, right)]  # reflected at 0, and at 7:
+        rows, columns = (np.where(one > 7, 14 - one, one) for one in at)
+        moved = images.pixels[:, rows][:, :, columns]
+        seen = np.ascontiguousarray(moved[:, :, ::-1] if mirror else moved)
+        found: NDArray[np.float32] = model.logits(replace(images, pixels=seen))
+        return found
+
+    def score(logits: NDArray[np.float32]) -> float:
+        return float((logits.argmax(1) == images.labels).mean())
+
+    three = logits(0, 0) / 2 + (logits(1, 1) + logits(-1, -1)) / 4
+    assert run.evaluate(shifted=True).accuracy == score(three)
+    other = logits(0, 0, mirror=True) / 2
+    # a mirror image of what was moved right is moved left
+    other += (logits(1, 1, mirror=True) + logits(-1, -1, mirror=True)) / 4
+    both = run.evaluate(shifted=True, mirror=True)
+    assert both.accuracy == score(three + other)
+    assert (
+        len({one.loss for one in (both, run.evaluate(shifted=True), run.evaluate(mirror=True), run.evaluate())}) == 4
+    )

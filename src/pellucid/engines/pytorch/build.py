@@ -112,10 +112,11 @@ class Residual(nn.Module):
 class BatchNorm(nn.Module):
     """Batch norm over images or vectors, without PyTorch's count of batches, which nothing here reads."""
 
-    def __init__(self, features: int, *, eps: float, momentum: float) -> None:
+    def __init__(self, features: int, *, eps: float, momentum: float, scale: bool) -> None:
         super().__init__()
         self.eps, self.momentum = eps, momentum
-        self.weight, self.bias = nn.Parameter(torch.empty(features)), nn.Parameter(torch.empty(features))
+        self.weight = nn.Parameter(torch.empty(features)) if scale else None
+        self.bias = nn.Parameter(torch.empty(features))
         self.register_buffer("running_mean", torch.empty(features))
         self.register_buffer("running_var", torch.empty(features))
 
@@ -123,6 +124,18 @@ class BatchNorm(nn.Module):
         """N C H W or N C, the same shape."""
         statistics = self.get_buffer("running_mean"), self.get_buffer("running_var")
         return functional.batch_norm(x, *statistics, self.weight, self.bias, self.training, self.momentum, self.eps)
+
+
+class Scale(nn.Module):
+    """Values times a fixed number."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape, the same."""
+        return x * self.factor
 
 
 class Whitening(nn.Module):
@@ -192,7 +205,7 @@ def _(layer: spec.GlobalPool, shape: Shape) -> nn.Module:
 
 @_module.register
 def _(layer: spec.BatchNorm, shape: Shape) -> nn.Module:
-    return BatchNorm(shape[-1], eps=layer.eps, momentum=layer.momentum)
+    return BatchNorm(shape[-1], eps=layer.eps, momentum=layer.momentum, scale=layer.scale)
 
 
 @_module.register
@@ -214,6 +227,11 @@ def _(layer: spec.Flatten, shape: Shape) -> nn.Module:
 @_module.register
 def _(layer: spec.Dense, shape: Shape) -> nn.Module:
     return nn.Linear(prod(shape), layer.units, layer.bias)
+
+
+@_module.register
+def _(layer: spec.Scale, shape: Shape) -> nn.Module:
+    return Scale(layer.factor)
 
 
 @_module.register

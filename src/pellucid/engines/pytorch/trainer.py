@@ -67,7 +67,8 @@ class TorchTrainer:
         """Puts the images in the epoch's order and forgets the totals; epochs count from 1."""
         self._epoch = epoch
         steps, device = self.steps_per_epoch, self.model.device
-        self._order = torch.from_numpy(permutation(len(self._labels), seed=self.seed, epoch=epoch)).to(device)
+        self._places = permutation(len(self._labels), seed=self.seed, epoch=epoch)
+        self._order = torch.from_numpy(self._places).to(device)
         self._answers = self._labels[self._order]
         self._done = self._looked = 0
         # written in place: tensors that outlive a step would move the next step's memory out of the caches
@@ -125,8 +126,10 @@ class TorchTrainer:
         return nullcontext()
 
     def _augmented(self, pixels: Tensor, index: int) -> Tensor:
-        augmentation, shape = self.recipe.augmentation, tuple(pixels.shape[1:])
-        chosen = draw(augmentation, count=len(pixels), shape=shape, seed=self.seed, epoch=self._epoch, step=index)
+        images, shape = self._places[self._rows[index]], tuple(pixels.shape[1:])
+        chosen = draw(
+            self.recipe.augmentation, images=images, shape=shape, seed=self.seed, epoch=self._epoch, step=index
+        )
         return self.model.input(apply(pixels, chosen))
 
     def _add_penalty(self) -> None:

@@ -24,6 +24,8 @@ class BatchNorm(Layer):
     Source: Ioffe and Szegedy 2015 (ioffe2015 in docs/bibliography.bib). In float32 v is taken from x - m: the mean of
     squares less the square of the mean would lose its digits.
 
+    Without a weight w is one.
+
     Raises DataError for a batch with one value a channel, which has no variance.
     """
 
@@ -31,7 +33,7 @@ class BatchNorm(Layer):
 
     def __init__(
         self,
-        weight: Array,
+        weight: Array | None,
         bias: Array,
         running_mean: Array,
         running_var: Array,
@@ -39,7 +41,8 @@ class BatchNorm(Layer):
         eps: float = 1e-5,
         momentum: float = 0.1,
     ) -> None:
-        super().__init__({"weight": weight, "bias": bias}, {"running_mean": running_mean, "running_var": running_var})
+        trained = {"bias": bias} if weight is None else {"weight": weight, "bias": bias}
+        super().__init__(trained, {"running_mean": running_mean, "running_var": running_var})
         self.eps, self.momentum = eps, momentum
 
     def forward(self, x: Array) -> Array:
@@ -63,19 +66,23 @@ class BatchNorm(Layer):
         self.scale = 1 / np.sqrt(variance + self.eps)
         centred *= self.scale[:, None]
         self.normal = centred
-        y = self.normal * self.parameters["weight"][:, None]
+        weight = self.parameters.get("weight")
+        y = self.normal.copy() if weight is None else self.normal * weight[:, None]
         y += self.parameters["bias"][:, None]
         return self._as(y, x)
 
     def backward(self, grad: Array) -> Array:
         rows = self._rows(grad)
         rows.sum(1, out=self.gradients["bias"])
-        np.einsum("cm,cm->c", rows, self.normal, out=self.gradients["weight"])
-        factor = (self.parameters["weight"] * self.scale)[:, None]
+        along = np.einsum("cm,cm->c", rows, self.normal)
+        factor = self.scale[:, None]
+        if "weight" in self.parameters:
+            self.gradients["weight"][...] = along
+            factor = factor * self.parameters["weight"][:, None]
         if not self.training:
             return self._as(rows * factor, grad)
         count = rows.shape[1]
-        at_x = self.normal * (-self.gradients["weight"] / count)[:, None]
+        at_x = self.normal * (-along / count)[:, None]
         at_x += rows
         at_x -= (self.gradients["bias"] / count)[:, None]
         at_x *= factor

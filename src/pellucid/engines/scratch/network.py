@@ -22,6 +22,7 @@ from pellucid.engines.scratch.lstm import LSTM
 from pellucid.engines.scratch.pooling import AvgPool, GlobalPool, MaxPool
 from pellucid.engines.scratch.residual import Residual
 from pellucid.engines.scratch.rnn import RNN
+from pellucid.engines.scratch.scale import Scale
 from pellucid.errors import DataError, SpecError
 from pellucid.spec import recurrent
 from pellucid.spec.layer import Shape, pair
@@ -193,8 +194,9 @@ def _(layer: spec.GlobalPool, name: str, arrays: Arrays, draw: Draw) -> Layer:
 
 @_make.register
 def _(layer: spec.BatchNorm, name: str, arrays: Arrays, draw: Draw) -> Layer:
-    own = _own(arrays, name, "weight", "bias", "running_mean", "running_var")
-    return BatchNorm(*own, eps=layer.eps, momentum=layer.momentum)
+    weight = _own(arrays, name, "weight")[0] if layer.scale else None
+    own = _own(arrays, name, "bias", "running_mean", "running_var")
+    return BatchNorm(weight, *own, eps=layer.eps, momentum=layer.momentum)
 
 
 @_make.register
@@ -210,6 +212,11 @@ def _(layer: spec.Activation, name: str, arrays: Arrays, draw: Draw) -> Layer:
 @_make.register
 def _(layer: spec.Flatten, name: str, arrays: Arrays, draw: Draw) -> Layer:
     return Flatten()
+
+
+@_make.register
+def _(layer: spec.Scale, name: str, arrays: Arrays, draw: Draw) -> Layer:
+    return Scale(layer.factor)
 
 
 @_make.register

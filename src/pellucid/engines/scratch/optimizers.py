@@ -202,6 +202,8 @@ class Muon(AdamW):
     """
 
     slots: ClassVar[tuple[str, ...]] = ("momentum_buffer", "exp_avg", "exp_avg_sq")
+    #: Newton-Schulz steps.
+    steps = 5
 
     def __init__(self, recipe: Recipe, x: Array, g: Array, shapes: Sequence[tuple[int, ...]]) -> None:
         super().__init__(recipe, x, g)
@@ -223,29 +225,40 @@ class Muon(AdamW):
         m *= self.recipe.momentum
         m += g
         u = (g + self.recipe.momentum * m if self.recipe.nesterov else m).reshape(shape[0], -1)
-        step = orthogonalised(u).reshape(-1)
+        step = orthogonalised(u, self.steps).reshape(-1)
         self.shrink(x, shape[0], lr)
-        x -= (lr * 0.2 * sqrt(max(u.shape))) * step
+        x -= (lr * self.factor(*u.shape)) * step
+
+    def factor(self, rows: int, columns: int) -> float:
+        return 0.2 * sqrt(max(rows, columns))
 
     def shrink(self, x: Array, rows: int, lr: float) -> None:
         x *= 1 - lr * self.recipe.weight_decay
 
 
 class MuonOnSphere(Muon):
-    """Muon with x <- x sqrt(rows) / ||x|| before each step in place of weight decay (jordan2024b)."""
+    """Muon that turns a matrix by about 12 lr and keeps its norm, in place of weight decay (jordan2024b).
+
+    x <- x sqrt(rows) / ||x|| - lr 12 sqrt(rows / min(rows, columns)) s      s by three Newton-Schulz steps
+    """
+
+    steps = 3
 
     def shrink(self, x: Array, rows: int, lr: float) -> None:
         x *= sqrt(rows) / max(float(np.linalg.norm(x)), 1e-7)
+
+    def factor(self, rows: int, columns: int) -> float:
+        return 12 * sqrt(rows / min(rows, columns))
 
 
 #: Those that need to know which parameters are matrices.
 MUONS: dict[str, type[Muon]] = {"muon": Muon, "muon_on_sphere": MuonOnSphere}
 
 
-def orthogonalised(matrix: Array) -> Array:
-    """Nearly U V^T of `matrix` = U S V^T, by five steps X <- Q X, Q = 3.4445 I - 4.775 A + 2.0315 A A, A = X X^T.
+def orthogonalised(matrix: Array, steps: int = 5) -> Array:
+    """Nearly U V^T of `matrix` = U S V^T, by steps X <- Q X, Q = 3.4445 I - 4.775 A + 2.0315 A A, A = X X^T.
 
-    Q commutes with A: the next A is Q A Q, and the five Q are multiplied before X is.
+    Q commutes with A: the next A is Q A Q, and all Q are multiplied before X is.
     """
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
@@ -257,7 +270,7 @@ def orthogonalised(matrix: Array) -> Array:
         return 3.4445 * one + (-4.7750 * one + 2.0315 * a) @ a
 
     q = product = polynomial(a)
-    for _ in range(4):
+    for _ in range(steps - 1):
         a = q @ a @ q
         q = polynomial(a)
         product = q @ product

@@ -78,7 +78,7 @@ class ScratchTrainer:
             shape = tuple(pixels.shape[1:])
             chosen = draw(
                 self.recipe.augmentation,
-                count=len(pixels),
+                images=rows,
                 shape=shape,
                 seed=self.seed,
                 epoch=self._epoch,
