@@ -397,6 +397,16 @@ def test_whitening_trains_its_bias_alone() -> None:
     assert module.state_dict()["whitening1.weight"].shape == (24, 3, 2, 2)
 
 
+def test_whitening_is_not_rounded_under_autocast() -> None:
+    images = np.random.default_rng(0).random((50, 8, 8, 3), np.float32)
+    module = build(Network("one", (Whitening(2),)), (8, 8, 3), images=images)
+    x = torch.from_numpy(images[:4]).permute(0, 3, 1, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = module(x)
+    assert rounded.dtype == torch.bfloat16
+    torch.testing.assert_close(rounded, module(x).bfloat16(), rtol=0, atol=0)
+
+
 def test_dirac_convolutions_pass_on_their_channels() -> None:
     module = build(Network("a", (Conv(5, 3, padding="same", bias=False),), "dirac"), (6, 6, 3))
     x = torch.rand(2, 3, 6, 6)

@@ -139,7 +139,10 @@ class Scale(nn.Module):
 
 
 class Whitening(nn.Module):
-    """A convolution whose filters are fixed and whose bias is trained."""
+    """A convolution whose filters are fixed and whose bias is trained, in float32 under autocast too.
+
+    Its filters take the small differences of large numbers: what bf16 rounds off a pixel is more than some of them.
+    """
 
     def __init__(self, layer: spec.Whitening, shape: Shape) -> None:
         super().__init__()
@@ -148,7 +151,10 @@ class Whitening(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """N C H W -> N 2*size*size*C H' W'."""
-        return functional.conv2d(x, self.get_buffer("weight"), self.bias)
+        kind = x.device.type
+        with torch.autocast(kind, enabled=False):
+            y = functional.conv2d(x, self.get_buffer("weight"), self.bias)
+        return y.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else y
 
 
 class GlobalPool(nn.Module):
