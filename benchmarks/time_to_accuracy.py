@@ -5,9 +5,9 @@
 Each target is a network and a recipe, chosen on validation images (`--validation`); here the test images are asked,
 once for each seed. Seconds are those of the training steps, the order of images, augmentation and whitening included,
 evaluation and reading of files not. Trained without the validation images (on 55,000 or 45,000), since they chose the
-recipe; for the targets of `WHOLE`, what they have chosen is trained on all images. With test-time augmentation: `mirror`, the mean logits of an image and its mirror image; `six copies`, of both
-moved by a pixel along the diagonal too (`pellucid evaluate --mirror --shifted`). Intervals
-are 95 %, by Student's t over the seeds.
+recipe; for the targets of `WHOLE`, what they have chosen is trained on all images. With test-time augmentation:
+`mirror`, the mean logits of an image and its mirror image; `six copies`, of both moved by a pixel along the diagonal
+too (`pellucid evaluate --mirror --shifted`). Intervals are 95 %, by Student's t over the seeds.
 """
 
 from __future__ import annotations
