@@ -12,7 +12,7 @@ from pellucid.engines.engine import Engine, Model, Trainer, engine
 from pellucid.engines.initial_weights import initial_weights
 from pellucid.errors import SpecError, UsageError
 from pellucid.images import Images, Scaling
-from pellucid.spec import Activation, BatchNorm, Conv, Dense, Flatten, MaxPool, Network, Recipe
+from pellucid.spec import Activation, Augmentation, BatchNorm, Conv, Dense, Flatten, MaxPool, Network, Recipe
 from pellucid.spec.run import ENGINES
 from pellucid.spec.shapes import parameter_shapes
 
@@ -49,6 +49,30 @@ def test_an_engine_has_the_functions_of_the_protocol_with_their_arguments(name: 
     for protocol, holder in ((Engine, found), (Trainer, trainer(name)), (Model, model)):
         for function, signature in promised(protocol).items():
             assert parameters(getattr(holder, function)) == parameters(signature), function
+
+
+@every_engine
+def test_alternating_flips_show_each_image_once_each_way_in_two_epochs(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = np.zeros((20, *SHAPE), np.uint8)
+    pixels[:, :, 0] = np.arange(1, 21, dtype=np.uint8)[:, None, None]  # which image it is, at its left
+    labelled = Images(pixels, np.arange(20, dtype=np.int64) % 2, ("a", "b"))
+    recipe = Recipe(batch_size=6, augmentation=Augmentation(alternating_flip=True))
+    trained: Any = engine(name).trainer(NETWORK, labelled, SCALING, recipe, seed=3)
+    shown: list[Any] = []
+    given = trained.model.input
+    monkeypatch.setattr(trained.model, "input", lambda seen: (shown.append(np.asarray(seen)), given(seen))[1])
+    for epoch in (1, 2):
+        trained.begin_epoch(epoch)
+        for index in range(trained.steps_per_epoch):
+            trained.step(index, 0.01)
+    every = np.concatenate(shown)[:, 0, :, 0]
+    for column in (0, -1):
+        sides = every[:, column][every[:, column] > 0]
+        assert sorted(sides.tolist()) == list(range(1, 21))
+    first = every[:20]
+    assert 0 < (first[:, 0] > 0).sum() < 20, "some of them mirrored in each epoch"
 
 
 @every_engine
@@ -154,6 +178,9 @@ def test_a_device_that_is_not_there_is_refused(name: str) -> None:
     words = "expected a CUDA device, found none" if name == "pytorch" else "expected cpu, the one device"
     with pytest.raises(UsageError, match=f"device: {words}"):
         engine(name).choose_device("cuda")
+    with pytest.raises(UsageError, match=f"device: {words}"):
+        engine(name).check(NETWORK, "cuda", "auto")
+    engine(name).check(NETWORK, "auto", "auto")
 
 
 def test_an_unknown_engine_lists_those_that_are() -> None:

@@ -79,14 +79,17 @@ def study(
         also = [*(word for word, value in given.items() if value), *(f"--{key.replace('_', '-')}" for key in base)]
         if also:
             raise UsageError(
-                f"study: expected --config alone, or with --name and --seeds, found {', '.join(also)} too. Write it "
-                "into the file."
+                f"study: expected --config alone, or with --name, --seeds and --seed, found {', '.join(also)} too. "
+                "Write it into the file."
             )
         asked = study_from_file(config)
         asked = replace(asked, name=name or asked.name)
-        if seeds is not None or first is not None:
-            begin, count = first or 0, seeds or len(asked.seeds)
-            asked = replace(asked, seeds=tuple(range(begin, begin + count)))
+        count = seeds or len(asked.seeds)
+        if first is not None:
+            asked = replace(asked, seeds=tuple(range(first, first + count)))
+        else:  # the file's own, and those after them
+            after = max(asked.seeds) + 1
+            asked = replace(asked, seeds=(*asked.seeds, *range(after, after + count))[:count])
     else:
         if network is None or data is None or not (vary or tune):
             raise UsageError("study: expected NETWORK DATA --vary NAME=VALUES, or --config FILE, found neither.")

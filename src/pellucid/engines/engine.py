@@ -113,6 +113,9 @@ class Engine(Protocol):
     ) -> Model:
         """A network for images of `shape`, with `weights`."""
 
+    def check(self, network: Any, device: str, precision: str) -> None:
+        """Raises UsageError for what the engine does not have; "auto" it always has."""
+
     def choose_device(self, wanted: str) -> str:
         """The device for "auto" or a name; UsageError if there is none of that name."""
 

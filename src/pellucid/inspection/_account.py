@@ -29,7 +29,6 @@ FUNCTIONS = {
     "SELU": "1.0507 · x, or 1.7581 · (exp(x) - 1) below zero",
     "Mish": "x · tanh(log(1 + exp(x)))",
     "Hardswish": "x · min(max(0, x + 3), 6) / 6",
-    "Scale": "x times the layer's factor",
 }
 
 

@@ -127,6 +127,11 @@ class _Trace:
             return Step(
                 **own, rule="function", total=total, words=FUNCTIONS[call.kind], numbers={"x": x}, source=before
             )
+        factor = getattr(call.part, "factor", None)
+        if call.kind == "Scale" and isinstance(factor, float):  # another's Scale may hold weights
+            x = float(call.given[at])
+            words = f"{factor:.6g} · x"
+            return Step(**own, rule="function", total=factor * x, words=words, numbers={"x": x}, source=before)
         if call.kind == "Flatten" and call.given.ndim == 3 and maker is not None:
             before = Neuron(maker, *map(int, np.unravel_index(neuron.channel, call.given.shape)))
         if call.kind in IDLE:

@@ -83,8 +83,10 @@ def embedding(
     chosen = images.take(rows) if isinstance(images, Images) else images[torch.from_numpy(rows)]
     example = next(subject.batches(chosen, 1))[1]
     if layer is None:
-        useful = [one.name for one in layers(subject, example) if one.kind not in IDLE]
-        layer = useful[-2] if len(useful) > 1 else useful[-1]
+        useful = [one for one in layers(subject, example) if one.kind not in IDLE]
+        while len(useful) > 1 and useful[-1].kind == "Scale":  # the logits are before it
+            useful.pop()
+        layer = useful[-2].name if len(useful) > 1 else useful[-1].name
     info = layer_of(subject, example, layer)
     features = _features(subject, chosen, info.name)
     points, explained, axes = _plane(features, method, perplexity, seed)

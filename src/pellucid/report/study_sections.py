@@ -32,13 +32,16 @@ def verdicts(study: Studied) -> Section:
         f"Which of {arms} configuration{'s' * (arms != 1)} has the best {asked.metric.replace('_', ' ')}, and is the "
         f"difference real? {done} of {len(study.rows)} trials are done, in seeds {', '.join(map(str, asked.seeds))}."
     )
-    told = study.verdicts() or ["Nothing can be said yet: no trial is done."]
+    cautions = study.cautions()
+    told = study.verdicts()
+    told = told[: len(told) - len(cautions)] or ["Nothing can be said yet: no trial is done."]
     shown = [_sentence(one) for one in told[:SENTENCES]]
     if len(told) > len(shown):
         shown.append(
             f"{len(told) - len(shown)} more sentences of this kind are left out; the effects list every pair."
         )
-    return Section("verdicts", "What stands", [question, *shown])
+    note = [asked.note] if asked.note else []
+    return Section("verdicts", "What stands", [*note, question, *shown, *map(_sentence, cautions)])
 
 
 def table(study: Studied) -> Section:

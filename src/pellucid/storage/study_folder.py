@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import UsageError
-from pellucid.spec.study import Study, Trial, label
+from pellucid.spec.study import Study, Trial
 from pellucid.storage import atomic, sealed
 from pellucid.storage.run_folder import locked
 
@@ -46,11 +46,6 @@ class Progress:
     def of(self, study: Study) -> list[tuple[Trial, str]]:
         """Every trial of the study with its run, "" where it has none yet."""
         return [(trial, self.runs.get((trial.label, trial.seed), "")) for trial in study.trials()]
-
-    def other_seeds(self, study: Study) -> list[int]:
-        """Seeds in which configurations of the study have runs, and which it does not count."""
-        labels = {label(config) for config in study.configs()}
-        return sorted({seed for name, seed in self.runs if name in labels} - set(study.seeds))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Progress:

@@ -37,8 +37,9 @@ def decide(engine: Engine, spec: RunSpec, network: Any, shape: Shape, classes: i
     """Device, precision and threads for `spec`; the probe's outcome is kept in `cache`.
 
     The same question is answered from there the next time: two runs of one spec must not differ because a timing did.
-    Raises UsageError for a device that is not there.
+    Raises UsageError for a device or precision that is not there.
     """
+    engine.check(network, spec.device, spec.precision)
     device = engine.choose_device(spec.device)
     with engine.threads(spec.threads) as threads:
         if spec.precision != "auto":

@@ -12,7 +12,7 @@ from typing import Any
 from pellucid.engines.engine import Engine
 
 #: Differences here may change a run's bits.
-BINDING = ("python", "numpy", "torch", "cpu_capability", "cpu", "cuda", "threads", "platform")
+BINDING = ("pellucid", "python", "numpy", "torch", "blas", "cpu_capability", "cpu", "cuda", "threads", "platform")
 
 
 def environment(engine: Engine, threads: int) -> dict[str, Any]:

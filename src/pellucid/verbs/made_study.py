@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,11 @@ def _claim(given: Claim | Mapping[str, Any]) -> Claim:
 
 def _check_words(made: Study) -> None:
     """Raises UsageError where a reported figure or a claim is of an arm or metric that the study does not have."""
+    for arm, value in made.reported.items():
+        most = 1.0 if made.metric.endswith("accuracy") else inf
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not -inf < value <= most:
+            expected = "a number from 0 to 1" if most == 1 else "a number"
+            raise UsageError(f"[reported], {arm}: expected {expected}, found {value!r}.")
     told = [("reported", one) for one in made.reported]
     told += [("claim", one) for claim in made.claims for one in (claim.first, claim.second) if one is not None]
     arms = dict.fromkeys(made.arm(config) for config in made.configs()) if told else {}

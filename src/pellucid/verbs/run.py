@@ -160,16 +160,13 @@ class Run:
 
         Raises UsageError for an unknown split or view, DataError for an empty split.
         """
-        logits, labels = self._asked(split, views, weights)
-        if mirror or shifted:
-            images, model = self.images(split, views), self.model(weights=weights)
-            logits = averaged(
-                lambda pixels: model.logits(replace(images, pixels=pixels)),
-                images.pixels,
-                mirror=mirror,
-                shifted=shifted,
-            )
-        return evaluate(logits, labels, self.class_names)
+        if not (mirror or shifted):
+            return evaluate(*self._asked(split, views, weights), self.class_names)
+        images, model = self.images(split, views), self.model(weights=weights)
+        logits = averaged(
+            lambda pixels: model.logits(replace(images, pixels=pixels)), images.pixels, mirror=mirror, shifted=shifted
+        )
+        return evaluate(logits, images.labels, self.class_names)
 
     def images(self, split: str = "test", views: Sequence[str] = ()) -> Images:
         """The images of a split, changed by further views."""

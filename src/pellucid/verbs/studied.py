@@ -21,7 +21,7 @@ from pellucid.spec.recipe import higher_is_better
 from pellucid.spec.study import Config, Factor, Study, Trial, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.study_folder import Progress
-from pellucid.verbs.study_row import Row
+from pellucid.verbs.study_row import Row, other_seeds
 
 #: Pairs without a verdict that are named one by one.
 FEW = 3
@@ -52,7 +52,7 @@ class Studied:
     @classmethod
     def of_progress(cls, study: Study, root: Path, kept: Progress) -> Studied:
         """With what is noted in the study's folder."""
-        return cls(study, root, kept.of(study), kept.errors, kept.looks, kept.other_seeds(study))
+        return cls(study, root, kept.of(study), kept.errors, kept.looks, other_seeds(root, kept, study))
 
     @cached_property
     def chosen(self) -> dict[str, Config]:
@@ -247,7 +247,11 @@ class Studied:
                 f"too few seeds to say anything of {len(few):,} of the {pairs:,} pairs: {more} more needed, or fewer "
                 "configurations, since every pair counts in the correction"
             )
-        found += self.on_edge
+        return [*found, *self.cautions()]
+
+    def cautions(self) -> list[str]:
+        """The last of the `verdicts`: what takes something away from the others."""
+        found = self.on_edge
         if self.other_seeds and self.pairs:
             found.append(
                 f"seeds {', '.join(map(str, self.other_seeds))} have runs too and are not counted: seeds that are "
@@ -326,12 +330,12 @@ class Studied:
         """Every two arms: the difference with its interval, its size in standard deviations, and p-values."""
         unit, scale = difference_unit(self.study.metric)
 
-        def told(value: float) -> str:
-            return f"{scale * value:+.{2 if unit == 'points' else 4}{'f' if unit == 'points' else 'g'}}"
+        def told(value: float, form: str = "+.2f" if unit == "points" else "+.4g") -> str | None:
+            return None if np.isnan(value) else f"{value:{form}}"
 
         rows = [
-            (pair.first, pair.second, pair.n, told(pair.difference), told(pair.low), told(pair.high),
-             f"{pair.effect:+.2f}", pair.p, pair.p_family, pair.verdict)
+            (pair.first, pair.second, pair.n, *(told(scale * one) for one in (pair.difference, pair.low, pair.high)),
+             told(pair.effect, "+.2f"), pair.p, pair.p_family, pair.verdict)
             for pair in self.pairs
         ]  # fmt: skip
         columns = ("first", "second", "n", unit or "difference", "low", "high", "effect size", "p", "p, corrected")
@@ -382,6 +386,7 @@ class Studied:
         found: dict[str, Any] = plain(
             {
                 "study": self.study.to_dict(),
+                "note": self.study.note,
                 "trials": self.trials(),
                 "arms": {arm: vars(one) for arm, one in self.summaries.items()},
                 "pairs": [vars(pair) for pair in self.pairs],

@@ -147,7 +147,7 @@ def load_study(name: str, *, runs: str | Path | None = None) -> Studied:
         known = sorted(one.parent.name for one in root.glob("studies/*/study.json"))
         raise unknown_name("study", name, known)
     kept = StudyFolder(root, name).asked()
-    asked = study_from_dict(kept, kept.get("beside", {}))
+    asked = study_from_dict({**kept, "name": name}, kept.get("beside", {}))
     progress = StudyFolder(root, name).progress()
     if not progress.runs:  # begun by a version that did not note its runs
         progress = progress.with_runs({(trial.label, trial.seed): spec.id for trial, spec in specs_of(asked)})

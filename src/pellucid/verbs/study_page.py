@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,9 @@ CURVE_AXES = ("epoch", "step", "second")
 def page(found: Studied) -> Page:
     """Verdicts, table, effects, curves, and the images behind what differs."""
     verdicts = Table(("",), [(line,) for line in found.verdicts()], title="What stands")
-    note = [Table(("",), [(found.study.note,)], title="Note")] if found.study.note else []
+    # a line a row: cells are cut where they are very long
+    lines = [row for line in found.study.note.splitlines() for row in wrap(line, 200)]
+    note = [Table(("",), [(line,) for line in lines], title="Note")] if lines else []
     shown: list[Display] = [*note, verdicts, found.table()]
     if found.study.claims:
         shown.append(Table(("claim", "what our runs say"), found.claims(), title="Claims"))

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import StorageError
-from pellucid.spec.study import Trial
+from pellucid.spec.study import Study, Trial
 from pellucid.storage.run_folder import RunFolder
+from pellucid.storage.study_folder import Progress
 
 
 @dataclass(frozen=True)
@@ -81,3 +82,23 @@ def outcome(root: Path, run_id: str, errors: Mapping[str, str]) -> tuple[dict[st
     if result is None or result.get("status") != "finished":
         return None, str(result["reason"]) if result else errors.get(run_id, "not trained yet")
     return result, str(result.get("reason", ""))
+
+
+def other_seeds(root: Path, kept: Progress, study: Study) -> list[int]:
+    """Seeds in which configurations of the study have finished, and which it does not count.
+
+    Trials under its name that trained anything else, as before a change of what all share, are none of its own.
+    """
+    counted: dict[str, dict[str, Any]] = {}
+    others: list[tuple[str, int, dict[str, Any]]] = []
+    for (name, seed), run in kept.runs.items():
+        try:
+            folder = RunFolder.open(root, run) if is_begun(root, run) else None
+            spec = {**folder.manifest["spec"], "seed": None} if folder and folder.result() is not None else None
+        except StorageError:  # its row says so, if it has one
+            continue
+        if spec is not None and seed in study.seeds:
+            counted[name] = spec
+        elif spec is not None:
+            others.append((name, seed, spec))
+    return sorted({seed for name, seed, spec in others if counted.get(name) == spec})

@@ -405,6 +405,7 @@ def test_whitening_is_not_rounded_under_autocast() -> None:
         rounded = module(x)
     assert rounded.dtype == torch.bfloat16
     torch.testing.assert_close(rounded, module(x).bfloat16(), rtol=0, atol=0)
+    assert module.double()(x.double()).dtype == torch.float64
 
 
 def test_dirac_convolutions_pass_on_their_channels() -> None:

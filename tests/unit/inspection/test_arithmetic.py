@@ -14,12 +14,15 @@ from torch.nn import functional
 
 from pellucid import catalog
 from pellucid.engines import pytorch
+from pellucid.engines.pytorch.build import build
 from pellucid.errors import UsageError
 from pellucid.images import Scaling
 from pellucid.inspection._account import MOST, Neuron, Step
 from pellucid.inspection._arithmetic import arithmetic
 from pellucid.inspection._layers import layers
 from pellucid.inspection._subject import Subject, by_channel, watched
+from pellucid.spec import Conv, Network
+from pellucid.spec import Scale as ScaleSpec
 from pellucid.verbs.networks import network
 
 
@@ -155,6 +158,28 @@ class Between(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.second(functional.relu(self.first(x), inplace=True))
         return self.third(functional.relu(x)).flatten(1)
+
+
+class Scale(nn.Module):
+    """Not ours: a number for each channel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.arange(1.0, 4.0)[:, None, None])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.weight
+
+
+def test_a_scale_tells_its_factor_and_anothers_is_left_untold() -> None:
+    x = torch.randn(1, 1, 6, 6)
+    ours = Subject.of(build(Network("a", (Conv(3, 3), ScaleSpec(0.25))), (6, 6, 1)))
+    known = layers(ours, x)
+    step = arithmetic(ours, x, Neuron("scale1", 2, 1, 1), known)[0]
+    assert (step.rule, step.words) == ("function", "0.25 · x") and step.total == pytest.approx(step.value)
+    assert step.source == Neuron("conv1", 2, 1, 1)
+    theirs = Subject.of(nn.Sequential(nn.Conv2d(1, 3, 3), Scale()))
+    assert arithmetic(theirs, x, Neuron("1", 2, 1, 1), layers(theirs, x))[0].rule == "untold"
 
 
 def test_no_source_is_named_where_code_between_layers_made_the_input() -> None:

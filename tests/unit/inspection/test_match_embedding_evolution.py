@@ -84,6 +84,18 @@ def test_groups_stay_together_and_the_same_seed_gives_the_same_plane(method: str
         assert found.explained == pytest.approx((size[:2] / size.sum()).tolist(), rel=1e-4)
 
 
+def test_embedding_is_of_the_layer_before_the_logits_whatever_scales_them() -> None:
+    from pellucid.engines import pytorch
+    from pellucid.images import Scaling
+
+    network = catalog.load("networks", "compact_cifar")(width=8, deep=8)
+    model = pytorch.model(network, (32, 32, 3), Scaling.unit(3))
+    model.module.get_submodule("whitening1").get_buffer("weight").normal_()  # zero without images
+    assert embedding(model, some()).title.endswith(" at pool4")
+    linear = nn.Sequential(nn.Conv2d(3, 4, 32), nn.Flatten(), nn.Linear(4, 5))
+    assert embedding(linear, some()).title.endswith(" at 0")
+
+
 def test_embedding_refuses_what_has_no_plane() -> None:
     module = nn.Sequential(nn.Flatten(), nn.Linear(3072, 8), nn.ReLU(), nn.Linear(8, 5))
     for options, words in (

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 import pellucid as pl
 from pellucid.errors import UsageError
+from pellucid.evaluation.evaluate import evaluate
 from pellucid.images import Images
 
 
@@ -32,8 +33,9 @@ def test_mirror_takes_the_mean_logits_of_both_sides(tmp_path: Path) -> None:
     images, model = run.images("test"), run.model()
     flipped = Images(images.pixels[:, :, ::-1].copy(), images.labels, images.class_names)
     logits = (model.logits(images) + model.logits(flipped)) / 2
-    expected = float((logits.argmax(1) == images.labels).mean())
-    assert run.evaluate(mirror=True).accuracy == expected
+    found = run.evaluate(mirror=True)
+    assert found.accuracy == float((logits.argmax(1) == images.labels).mean())
+    assert found.loss == pytest.approx(evaluate(logits, images.labels, run.class_names).loss, rel=1e-6)
     assert run.evaluate(mirror=True).loss != run.evaluate().loss
 
 
@@ -49,16 +51,16 @@ def test_shifted_takes_half_of_the_image_and_a_quarter_of_each_move(tmp_path: Pa
         found: NDArray[np.float32] = model.logits(replace(images, pixels=seen))
         return found
 
-    def score(logits: NDArray[np.float32]) -> float:
-        return float((logits.argmax(1) == images.labels).mean())
+    def loss(logits: NDArray[np.float32]) -> float:
+        return evaluate(logits, images.labels, run.class_names).loss
 
     three = logits(0, 0) / 2 + (logits(1, 1) + logits(-1, -1)) / 4
-    assert run.evaluate(shifted=True).accuracy == score(three)
+    assert run.evaluate(shifted=True).loss == pytest.approx(loss(three), rel=1e-6)
     other = logits(0, 0, mirror=True) / 2
     # a mirror image of what was moved right is moved left
     other += (logits(1, 1, mirror=True) + logits(-1, -1, mirror=True)) / 4
     both = run.evaluate(shifted=True, mirror=True)
-    assert both.accuracy == score(three + other)
+    assert both.loss == pytest.approx(loss((three + other) / 2), rel=1e-6)
     assert (
         len({one.loss for one in (both, run.evaluate(shifted=True), run.evaluate(mirror=True), run.evaluate())}) == 4
     )

@@ -209,8 +209,10 @@ def test_runs_of_the_engine_by_hand_are_looked_at_like_others(tmp_path: Path) ->
     assert maps.array.shape == (2, 1, 16, 16) and maps.array.any()  # type: ignore[attr-defined]
     assert look(made, "top_patches", k=2).channels and look(made, "evolution").epochs == (0, 1)  # type: ignore[attr-defined]
     assert "conv1" in layer_table(made).text()
+    begun = set(tmp_path.iterdir())
     with pytest.raises(UsageError, match="engine scratch"):
         train("one_conv", "digits", size=16, engine="scratch", precision="bf16", pictures=False, runs=tmp_path)
+    assert set(tmp_path.iterdir()) == begun, "what is refused leaves no run"
 
 
 def test_what_a_run_or_a_module_does_not_take_is_refused(

@@ -302,6 +302,10 @@ def test_a_file_goes_with_seeds_and_a_name_and_nothing_else(
     assert pellucid(*words[:-1], "--seed", 7, monkeypatch=monkeypatch) == 0
     told = capsys.readouterr().out
     assert "seed=7" in told and "seed=8" in told and "seed=0" not in told
+    path.write_text(path.read_text().replace("seeds = 2", "seeds = [4, 9]"))
+    assert pellucid(*words[:-1], "--seeds", 3, monkeypatch=monkeypatch) == 0
+    told = capsys.readouterr().out
+    assert all(f"seed={seed}" in told for seed in (4, 9, 10)) and "seed=0" not in told
     assert pellucid(*words, "--epochs", 3, "--vary", "lr=1,2", monkeypatch=monkeypatch) == 2
     assert "found --vary, --epochs too" in " ".join(capsys.readouterr().err.split())
     path.write_bytes(b"seeds = 2 # \xff\n")

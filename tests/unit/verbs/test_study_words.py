@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pellucid.errors import UsageError
+from pellucid.report import study_sections
 from pellucid.spec.study import Claim, Figure, OtherImages, Study, study_from_dict
 from pellucid.storage.study_folder import StudyFolder
 from pellucid.verbs import study_page
 from pellucid.verbs.made_study import made_study, study_from_file
 from pellucid.verbs.reproduce import QUICK_SEEDS, reported_study
 from pellucid.verbs.study import load_study, study
+from pellucid.verbs.study_row import other_seeds
 
 BASE = {"network": "mlp", "data": "digits", "epochs": 1, "subset": 200, "hidden_size": 16}
 FILE = """
@@ -51,6 +56,7 @@ def test_a_files_note_figures_and_claims_are_kept_with_the_study(tmp_path: Path)
     assert again.study == found.study == asked
     assert again.claims()[0][1].startswith("open: ") and again.claims()[1][1].startswith("yes: 1")
     shown = again.display().render("html").decode()
+    assert again.to_dict()["note"] == asked.note and asked.note in study_sections.verdicts(again).words
     assert "Does a higher rate pay?" in shown and "reported" in shown and "effect size" in shown
     # other words over the same trials are no other study
     path.write_text(FILE.replace("Does a higher rate pay?", "Another question"))
@@ -67,9 +73,13 @@ def test_plain_data_gives_the_study_back() -> None:
         claims=(Claim("it is", "lr=0.1", least=0.5, metric="test_loss"),),
         note="why",
     )
-    assert study_from_dict(asked.to_dict(), asked.beside()) == asked
+    assert study_from_dict(*through_json(asked.to_dict(), asked.beside())) == asked
     listed = made_study("listed", BASE, listed=[{"lr": 0.1}, {"lr": 0.2, "momentum": 0.5}], seeds=1)
-    assert study_from_dict(listed.to_dict(), {}) == listed
+    assert study_from_dict(*through_json(listed.to_dict(), {})) == listed
+
+
+def through_json(*data: Any) -> Any:
+    return json.loads(json.dumps(data))
 
 
 @pytest.mark.parametrize(
@@ -83,6 +93,9 @@ def test_plain_data_gives_the_study_back() -> None:
             "expected words, first, and one of second .an arm. and least .a value., found wor",
         ),
         ('second = "lr=0.001"', "second = 3", r"\[\[claim\]\], second: expected a text, found 3"),
+        ("= 0.9", '= "90 %"', r"\[reported\], lr=0.01: expected a number from 0 to 1, found '90 %'"),
+        ("= 0.9", "= 90", r"\[reported\], lr=0.01: expected a number from 0 to 1, found 90"),
+        ("= 0.9", "= true", r"expected a number from 0 to 1, found True"),
         ("least = 1", 'least = "all"', r"\[\[claim\]\], least: expected a number, found 'all'"),
         ("least = 1", "lest = 1", "unknown key of a .*claim.* 'lest'. Did you mean least"),
         ('metric = "epochs"', 'metric = "epoch"', "unknown metric of a claim 'epoch'. Did you mean epochs"),
@@ -105,9 +118,13 @@ def test_seeds_that_are_not_counted_any_more_are_told(tmp_path: Path) -> None:
     assert not any(words in line for line in study(asked(4), runs=tmp_path, workers=1).verdicts())
     assert any(words in line for line in study(asked(2), runs=tmp_path, workers=1).verdicts())
     assert any(words in line for line in load_study("rates", runs=tmp_path).verdicts())
-    # a level that is gone is no seed that is left out
-    other = made_study("rates", BASE, compare=["lr=0.1,0.2"], seeds=2)
-    assert StudyFolder(tmp_path, "rates").progress().other_seeds(other) == []
+    # nor is what was only noted, or trained something else under this name
+    shutil.rmtree(tmp_path / load_study("rates", runs=tmp_path).rows[0].run)
+    folder = StudyFolder(tmp_path, "rates")
+    noted = folder.progress().with_runs({("lr=0.001", 9): "mlp-digits-s9-00000000"})
+    other = study(replace(asked(2), base={**BASE, "hidden_size": 8}), runs=tmp_path, workers=1, update=True)
+    assert other_seeds(tmp_path, noted, asked(2)) == [2, 3]
+    assert other.other_seeds == [] and not any(words in line for line in other.verdicts())
 
 
 def test_pictures_say_which_arms_they_leave_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,6 +143,9 @@ def test_the_table_of_pairs_has_units_sizes_and_both_p_values(tmp_path: Path) ->
     row = dict(zip(table.columns, table.rows[0], strict=True))
     assert row["points"] == f"{100 * pair.difference:+.2f}" and row["effect size"] == f"{pair.effect:+.2f}"
     assert (row["p"], row["p, corrected"], row["verdict"]) == (pair.p, pair.p_family, pair.verdict)
+    alone = study(made_study("one", BASE, compare=["lr=0.001,0.01"], seeds=1), runs=tmp_path, workers=1)
+    row = dict(zip(alone.pair_table().columns, alone.pair_table().rows[0], strict=True))
+    assert row["low"] is row["high"] is row["effect size"] is None and row["points"]
     seconds = made_study("rates", BASE, compare=["lr=0.001,0.01"], seeds=3, metric="test_loss")
     assert study(seconds, runs=tmp_path, workers=1, update=True).pair_table().columns[3] == "difference"
 

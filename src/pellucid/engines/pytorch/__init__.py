@@ -26,7 +26,12 @@ from pellucid.spec.layer import Shape
 from pellucid.spec.network import Network
 from pellucid.spec.recipe import Recipe
 
-__all__ = ["choose_device", "choose_precision", "environment", "model", "threads", "trainer"]
+__all__ = ["check", "choose_device", "choose_precision", "environment", "model", "threads", "trainer"]
+
+
+def check(network: Network | nn.Module, device: str, precision: str) -> None:
+    """Raises UsageError for a device that is not there."""
+    choose_device(device)
 
 
 def trainer(

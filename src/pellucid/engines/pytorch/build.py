@@ -151,9 +151,9 @@ class Whitening(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """N C H W -> N 2*size*size*C H' W'."""
-        kind = x.device.type
+        kind, weight = x.device.type, self.get_buffer("weight")
         with torch.autocast(kind, enabled=False):
-            y = functional.conv2d(x, self.get_buffer("weight"), self.bias)
+            y = functional.conv2d(x.to(weight.dtype), weight, self.bias)
         return y.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else y
 
 

@@ -23,7 +23,7 @@ from pellucid.spec.layer import Shape
 from pellucid.spec.network import Network
 from pellucid.spec.recipe import Recipe
 
-__all__ = ["choose_device", "choose_precision", "environment", "model", "threads", "trainer"]
+__all__ = ["check", "choose_device", "choose_precision", "environment", "model", "threads", "trainer"]
 
 
 def trainer(
@@ -40,7 +40,7 @@ def trainer(
 
     Raises UsageError for what this engine has not: modules of PyTorch, other devices and precisions.
     """
-    _check(network, device, precision)
+    check(network, device, precision)
     seen = seen_images(network, images, scaling)
     weights = initial_weights(network, images.shape, seed=seed, images=seen)
     masks = Masks(seed)
@@ -57,7 +57,7 @@ def model(
     device: str = "cpu",
 ) -> Model:
     """`network` for images of `shape`, to be asked for logits; with `weights`, or as it begins."""
-    _check(network, device, "fp32")
+    check(network, device, "fp32")
     found = Model(build(network, shape, initial_weights(network, shape, seed=0)), scaling)
     if weights is not None:
         found.load_weights(weights)
@@ -109,7 +109,8 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _check(network: Any, device: str, precision: str) -> None:
+def check(network: Any, device: str, precision: str) -> None:
+    """Raises UsageError for modules of PyTorch, and for other devices and precisions than the processor and fp32."""
     choose_device(device)
     if not isinstance(network, Network):
         raise UsageError(
