@@ -129,6 +129,7 @@ def test_the_list_keeps_its_state_in_the_address_and_goes_back(app: Served, page
     until_true(page, "document.querySelectorAll('.run-group').length === 2")
     page.click("text=test")
     until_true(page, "location.search.includes('sort=-test_accuracy')")
+    until_true(page, "document.getElementById('list').innerText.includes('test↓')")  # the address comes first
     shared, shown = page.url, page.inner_text("#list")
     page.go_back()
     until_true(page, "!location.search.includes('sort=')")
