@@ -89,15 +89,16 @@ def draw(
     if augmentation.horizontal_flip:
         columns = np.where(u[:, :1] < 0.5, columns[:, ::-1], columns)
     if augmentation.alternating_flip:
-        first = np.random.default_rng([seed, _MIRRORED]).random(images.max(initial=0) + 1)[images] < 0.5
-        columns = np.where((first == (epoch % 2 == 1))[:, None], columns[:, ::-1], columns)
-    for reach, down, right in ((augmentation.shift, u[:, 1], u[:, 2]), (augmentation.crop_padding, u[:, 3], u[:, 4])):
+        at_first = np.random.default_rng([seed, _MIRRORED]).random(images.max(initial=0) + 1)[images] < 0.5
+        columns = np.where((at_first == (epoch % 2 == 1))[:, None], columns[:, ::-1], columns)
+    for reach, first, reflected in (
+        (augmentation.shift, 1, False),
+        (augmentation.crop_padding, 3, False),
+        (augmentation.reflect_padding, 3, True),
+    ):
         if reach:
-            rows, columns = _moved(rows, reach, down), _moved(columns, reach, right)
-    if augmentation.reflect_padding:
-        reach = augmentation.reflect_padding
-        rows = _moved(rows, reach, u[:, 3], reflected=True)
-        columns = _moved(columns, reach, u[:, 4], reflected=True)
+            rows = _moved(rows, reach, u[:, first], reflected=reflected)
+            columns = _moved(columns, reach, u[:, first + 1], reflected=reflected)
 
     keep = None
     if augmentation.shift or augmentation.crop_padding:
@@ -114,9 +115,7 @@ def draw(
     return Draw(rows, columns, keep, gain, offset)
 
 
-def _moved(
-    places: NDArray[np.int64], reach: int, u: NDArray[np.float64], *, reflected: bool = False
-) -> NDArray[np.int64]:
+def _moved(places: NDArray[np.int64], reach: int, u: NDArray[np.float64], *, reflected: bool) -> NDArray[np.int64]:
     """`places` moved towards the end by up to `reach`; -1 comes in behind, or their own mirror image."""
     offsets = np.floor(u * (2 * reach + 1)).astype(np.int64) - reach
     origin = np.arange(places.shape[1]) - offsets[:, None]

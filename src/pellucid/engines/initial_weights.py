@@ -34,8 +34,8 @@ from pellucid.spec.windowed import Whitening
 Arrays = dict[str, NDArray[np.float32]]
 
 
-#: What begins as in PyTorch but for some weights.
-PLAIN = ("default", "dirac", "dirac_normal")
+#: Initialisations that are PyTorch's but for some weights.
+NEAR_DEFAULT = ("default", "dirac", "dirac_normal")
 #: Images that whitening looks at: enough for a covariance, and always the first, so that a resumed run sees the same.
 WHITENED_IMAGES = 5_000
 
@@ -95,7 +95,7 @@ def _draw(
     if isinstance(layer, BatchNorm):
         return np.full(size, 1.0 if key in ("weight", "running_var") else 0.0)
     if isinstance(layer, Recurrent):
-        if how in PLAIN:
+        if how in NEAR_DEFAULT:
             return generator.uniform(-1, 1, size) / sqrt(layer.units)
         if key.startswith("bias"):
             return np.zeros(size)
@@ -104,7 +104,7 @@ def _draw(
     fan_in = prod(siblings["weight"][1:])
     if how == "dirac_normal" and len(size) == 2:
         return generator.standard_normal(size)
-    if how in PLAIN:
+    if how in NEAR_DEFAULT:
         drawn = generator.uniform(-1, 1, size) / sqrt(fan_in)
         if how != "default" and len(size) == 4:
             for channel in range(min(size[:2])):

@@ -31,6 +31,7 @@ def compact_cifar(
     Source: the network of Jordan 2024 (jordan2024b in docs/bibliography.bib).
     """
     height, across, _ = input_shape
+    # the first layer takes a row and a column, the pools all but a twenty-fourth of the others
     features = deep * max((height - 1) // 24, 1) * max((across - 1) // 24, 1)
 
     def group(filters: int) -> tuple[Layer, ...]:

@@ -18,6 +18,7 @@ from pellucid.verbs.run_command import command
 from pellucid.verbs.runs import flatten
 from pellucid.verbs.studied import Studied
 from pellucid.verbs.study_row import is_begun
+from pellucid.verbs.study_verdicts import cautions, standing
 
 #: Sentences about pairs that are told in words; a study of seven arms has 21 pairs.
 SENTENCES = 22
@@ -32,16 +33,14 @@ def verdicts(study: Studied) -> Section:
         f"Which of {arms} configuration{'s' * (arms != 1)} has the best {asked.metric.replace('_', ' ')}, and is the "
         f"difference real? {done} of {len(study.rows)} trials are done, in seeds {', '.join(map(str, asked.seeds))}."
     )
-    cautions = study.cautions()
-    told = study.verdicts()
-    told = told[: len(told) - len(cautions)] or ["Nothing can be said yet: no trial is done."]
+    told = standing(study) or ["Nothing can be said yet: no trial is done."]
     shown = [_sentence(one) for one in told[:SENTENCES]]
     if len(told) > len(shown):
         shown.append(
             f"{len(told) - len(shown)} more sentences of this kind are left out; the effects list every pair."
         )
     note = [asked.note] if asked.note else []
-    return Section("verdicts", "What stands", [*note, question, *shown, *map(_sentence, cautions)])
+    return Section("verdicts", "What stands", [*note, question, *shown, *map(_sentence, cautions(study))])
 
 
 def table(study: Studied) -> Section:

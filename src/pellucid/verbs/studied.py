@@ -16,15 +16,12 @@ from pellucid.displays.numbers import difference_unit, measured, percent
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
 from pellucid.evaluation.by_image import Crossed, crossed
-from pellucid.evaluation.comparison import ALPHA, LOOKS, Pair, Summary, compare, seeds_to_say, summary
+from pellucid.evaluation.comparison import ALPHA, LOOKS, Pair, Summary, compare, summary
 from pellucid.spec.recipe import higher_is_better
 from pellucid.spec.study import Config, Factor, Study, Trial, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.study_folder import Progress
 from pellucid.verbs.study_row import Row, other_seeds
-
-#: Pairs without a verdict that are named one by one.
-FEW = 3
 
 
 class Studied:
@@ -219,77 +216,10 @@ class Studied:
         return [row for row in self.rows if row.result is None]
 
     def verdicts(self) -> list[str]:
-        """What can be said, in sentences, the best arm first."""
-        found = []
-        if self.best is not None and self.best in self.summaries:
-            one = self.summaries[self.best]
-            told = measured(self.study.metric, one.mean)
-            left_out = self.left_out(self.best)
-            found.append(
-                f"best on validation: {self.best}; its {self.study.metric.replace('_', ' ')} is {told}{left_out}"
-            )
-        found += self._without_result()
-        found += self._never_there()
-        few = [pair for pair in self.pairs if pair.verdict == "too few seeds"]
-        together = len(few) > FEW
-        for pair in self.pairs:
-            if pair in few and together:
-                continue
-            across = self.over_images(pair) if self.study.metric == "test_accuracy" else None
-            if across is None:
-                found.append(pair.sentence)
-            else:  # what it needs is told once: of seeds and images where both are in doubt
-                found.append(f"{pair.sentence if across.bottleneck == 'none' else pair.words} [{across.words}]")
-        if together:
-            seeds, pairs = len(self.study.seeds), len(self.pairs)
-            more = seeds_to_say(seeds, pairs, self.alpha)
-            found.append(
-                f"too few seeds to say anything of {len(few):,} of the {pairs:,} pairs: {more} more needed, or fewer "
-                "configurations, since every pair counts in the correction"
-            )
-        return [*found, *self.cautions()]
+        """What can be said, in sentences, the best arm first, and what takes something away (`study_verdicts`)."""
+        from pellucid.verbs.study_verdicts import cautions, standing
 
-    def cautions(self) -> list[str]:
-        """The last of the `verdicts`: what takes something away from the others."""
-        found = self.on_edge
-        if self.other_seeds and self.pairs:
-            found.append(
-                f"seeds {', '.join(map(str, self.other_seeds))} have runs too and are not counted: seeds that are "
-                "chosen after a look can favour an arm"
-            )
-        earlier = [look for look in self.looks if look < len(self.study.seeds)]
-        if earlier and self.pairs and not self.study.until_clear:
-            seen, each = " and ".join(map(str, earlier)), 100 * ALPHA
-            found.append(
-                f"seeds were added after a look at {seen}: {len(earlier) + 1} looks, each with {each:.0f} % of false "
-                f"claims, make up to {each * (len(earlier) + 1):.0f} %; --until-clear keeps them to {each:.0f} %"
-            )
-        return found
-
-    def _without_result(self) -> list[str]:
-        """Arms of which no seed has a result: they are in no pair, which says nothing for them."""
-        found = []
-        for arm, config in self.chosen.items():
-            rows = self.of(config)
-            if arm not in self.summaries and all(row.result is None for row in rows):
-                found.append(
-                    f"none of the {len(rows)} seeds of {arm} has a result ({rows[0].reason}): it is in no pair"
-                )
-        return found
-
-    def _never_there(self) -> list[str]:
-        """Arms of which some runs gave up before the threshold: they count with the `horizon`."""
-        if not (self.stops and self.study.metric in ("epochs", "seconds")):
-            return []
-        found, metric = [], self.study.metric
-        for arm, config in self.chosen.items():
-            rows = [row for row in self.of(config) if row.result and row.stops]
-            missed = sum(not row.reached for row in rows)
-            if missed:
-                words = f"{missed} of {len(rows)} runs of {arm} gave up before the threshold"
-                most = f"{self.horizon(metric):.4g} {metric}, the most of any run"
-                found.append(f"{words}: they count with {most}, and would have taken more")
-        return found
+        return [*standing(self), *cautions(self)]
 
     def claims(self) -> list[tuple[str, str]]:
         """Each claim of the report with what our runs say of it (`study_claims`)."""

@@ -141,7 +141,8 @@ class Scale(nn.Module):
 class Whitening(nn.Module):
     """A convolution whose filters are fixed and whose bias is trained, in float32 under autocast too.
 
-    Its filters take the small differences of large numbers: what bf16 rounds off a pixel is more than some of them.
+    Its filters take the small differences of large numbers, and enlarge what bf16 rounds off a pixel
+    (docs/decisions/fast-recipes.md).
     """
 
     def __init__(self, layer: spec.Whitening, shape: Shape) -> None:

@@ -187,7 +187,7 @@ class Muon(_Written):
 class MuonOnSphere(Muon):
     """Muon that brings each matrix to the norm sqrt(rows) before each step, in place of weight decay.
 
-            x = x * sqrt(rows) / ||x|| - lr * 12 * sqrt(rows / min(rows, columns)) * orthogonalised(u)
+        x = x * sqrt(rows) / ||x|| - lr * 12 * sqrt(rows / min(rows, columns)) * orthogonalised(u)
 
     Every filter keeps about the norm 1, and a step turns each matrix by about 12 lr, whatever its gradient and its
     size: at 0.02, which suits AdamW beside it, by the 0.24 of the source. Three Newton-Schulz steps, as there. For
@@ -213,11 +213,10 @@ def orthogonalised(matrix: Tensor, steps: int = 5) -> Tensor:
 
         X = matrix / ||matrix||;  in each step  A = X X^T,  X = Q X  with  Q = 3.4445 I - 4.775 A + 2.0315 A A
 
-    Q commutes with A, so that the next A is Q A Q and all Q can be multiplied first: all but the first product
-    and the last are of rows x rows, a fraction of the work where rows are few. After five
-    steps the singular values are between about 0.7 and 1.2, which serves as well as 1; after three small ones are not
-    there yet. In float32: bf16 rounding would make the result depend on the processor's
-    kernels more than the step does.
+    Q commutes with A, so that the next A is Q A Q and all Q can be multiplied first: all but the first product and
+    the last are of rows x rows, a fraction of the work where rows are few. After five steps the singular values are
+    between about 0.7 and 1.2, which serves as well as 1; after three, small ones are not there yet. In float32: bf16
+    rounding would make the result depend on the processor's kernels more than the step does.
     """
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix

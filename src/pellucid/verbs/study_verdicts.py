@@ -1,0 +1,86 @@
+"""What a study says, in sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pellucid.displays.numbers import measured
+from pellucid.evaluation.comparison import ALPHA, seeds_to_say
+
+if TYPE_CHECKING:
+    from pellucid.verbs.studied import Studied
+
+#: Pairs without a verdict that are named one by one.
+ONE_BY_ONE = 3
+
+
+def standing(found: Studied) -> list[str]:
+    """What can be said: the best arm, arms without a result, and every pair."""
+    metric, lines = found.study.metric, []
+    if found.best is not None and found.best in found.summaries:
+        told = measured(metric, found.summaries[found.best].mean)
+        left_out = found.left_out(found.best)
+        lines.append(f"best on validation: {found.best}; its {metric.replace('_', ' ')} is {told}{left_out}")
+    lines += [*_without_result(found), *_never_there(found)]
+    few = [pair for pair in found.pairs if pair.verdict == "too few seeds"]
+    together = len(few) > ONE_BY_ONE
+    for pair in found.pairs:
+        if pair in few and together:
+            continue
+        across = found.over_images(pair) if metric == "test_accuracy" else None
+        if across is None:
+            lines.append(pair.sentence)
+        else:  # what it needs is told once: of seeds and images where both are in doubt
+            lines.append(f"{pair.sentence if across.bottleneck == 'none' else pair.words} [{across.words}]")
+    if together:
+        pairs = len(found.pairs)
+        more = seeds_to_say(len(found.study.seeds), pairs, found.alpha)
+        lines.append(
+            f"too few seeds to say anything of {len(few):,} of the {pairs:,} pairs: {more} more needed, or fewer "
+            "configurations, since every pair counts in the correction"
+        )
+    return lines
+
+
+def cautions(found: Studied) -> list[str]:
+    """What takes something away from all that: edges of ranges, seeds left out, seeds added after a look."""
+    lines = list(found.on_edge)
+    if found.other_seeds and found.pairs:
+        lines.append(
+            f"seeds {', '.join(map(str, found.other_seeds))} have runs too and are not counted: seeds that are "
+            "chosen after a look can favour an arm"
+        )
+    earlier = [look for look in found.looks if look < len(found.study.seeds)]
+    if earlier and found.pairs and not found.study.until_clear:
+        seen, each = " and ".join(map(str, earlier)), 100 * ALPHA
+        lines.append(
+            f"seeds were added after a look at {seen}: {len(earlier) + 1} looks, each with {each:.0f} % of false "
+            f"claims, make up to {each * (len(earlier) + 1):.0f} %; --until-clear keeps them to {each:.0f} %"
+        )
+    return lines
+
+
+def _without_result(found: Studied) -> list[str]:
+    """Arms of which no seed has a result: they are in no pair, which says nothing for them."""
+    lines = []
+    for arm, config in found.chosen.items():
+        rows = found.of(config)
+        if arm not in found.summaries and all(row.result is None for row in rows):
+            lines.append(f"none of the {len(rows)} seeds of {arm} has a result ({rows[0].reason}): it is in no pair")
+    return lines
+
+
+def _never_there(found: Studied) -> list[str]:
+    """Arms of which some runs gave up before the threshold: they count with the `horizon`."""
+    metric = found.study.metric
+    if not (found.stops and metric in ("epochs", "seconds")):
+        return []
+    lines = []
+    for arm, config in found.chosen.items():
+        rows = [row for row in found.of(config) if row.result and row.stops]
+        missed = sum(not row.reached for row in rows)
+        if missed:
+            words = f"{missed} of {len(rows)} runs of {arm} gave up before the threshold"
+            most = f"{found.horizon(metric):.4g} {metric}, the most of any run"
+            lines.append(f"{words}: they count with {most}, and would have taken more")
+    return lines
