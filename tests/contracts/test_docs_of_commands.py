@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from documents import COMMANDS, DOCS, ROOT, TARGETS, blocks, each_document, row, rows, section, text
+from rich.markup import render
 
 from pellucid import errors
 from pellucid.cli.app import app
@@ -33,6 +34,13 @@ def test_every_option_of_a_command_is_documented(words: tuple[str, ...]) -> None
     page = text(DOCS / "command-line.md")
     options = [word for option in COMMANDS[words].params for word in option.opts if word.startswith("-")]
     assert [word for word in options if f"`{word}`" not in page] == []
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_nothing_in_brackets_is_lost_from_the_help(words: tuple[str, ...]) -> None:
+    """A default such as [adam] would be a tag of Rich: it has to be escaped to be seen."""
+    helps = [getattr(option, "help", None) or "" for option in COMMANDS[words].params]
+    assert [one for one in helps if one.replace("\\[", "[") != render(one).plain] == []
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)

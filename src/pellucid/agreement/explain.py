@@ -77,7 +77,7 @@ EXAMPLES: dict[str, Callable[[], tuple[Layer, Array]]] = {
     "max_pool": lambda: (MaxPool((2, 2)), np.sin(IMAGE)),
     "avg_pool": lambda: (AvgPool((2, 2)), IMAGE),
     "global_pool": lambda: (GlobalPool("avg"), IMAGE),
-    "batch_norm": lambda: (BatchNorm(*np.array([[2.0], [1], [0], [1]])), _grid((1,), (3,), (5,))),
+    "batch_norm": lambda: (BatchNorm(*np.array([[2.0], [1], [0], [1]])), _grid((1,), (3,), (8,))),
     "dropout": lambda: (Dropout(0.5, lambda share: np.random.default_rng(1)), np.ones((1, 6))),
     "flatten": lambda: (Flatten(), np.arange(8.0).reshape(1, 2, 2, 2)),
     "scale": lambda: (Scale(0.25), VALUES),

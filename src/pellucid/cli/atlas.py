@@ -21,7 +21,7 @@ def atlas(
     *,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
     k: Annotated[int, typer.Option("-k", help="Strongest images of each channel.")] = 9,
-    layer: Annotated[list[str] | None, typer.Option(help="Draw this layer; may be repeated [all maps].")] = None,
+    layer: Annotated[list[str] | None, typer.Option(help="Draw this layer; may be repeated \\[all maps].")] = None,
     channel: Annotated[list[int] | None, typer.Option(help="Draw these channels of it; may be repeated.")] = None,
     weights: Weights = "best",
     runs: Runs = None,

@@ -34,7 +34,7 @@ def look(
         list[str] | None, typer.Option(help="KEY=VALUE of the way, such as k=16; may be repeated.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="File to write: .png, .svg, .pdf, .html or .json [looks/ of the run].")
+        Path | None, typer.Option(help="File to write: .png, .svg, .pdf, .html or .json \\[looks/ of the run].")
     ] = None,
     model: Annotated[str | None, typer.Option(help="A network of your own instead of a run: FILE.py:NAME.")] = None,
     data: Annotated[str | None, typer.Option(help="Its images: a data set or a folder (with --model).")] = None,

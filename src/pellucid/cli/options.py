@@ -61,4 +61,4 @@ def _help(item: Field[Any]) -> str:
     if default is MISSING or default is None or default == () or default is False:
         return text
     shown = " ".join(map(str, default)) if isinstance(default, tuple) else default
-    return f"{text} [{shown}]"
+    return f"{text} \\[{shown}]"  # unescaped, Rich would take a word in brackets for one of its tags

@@ -23,7 +23,7 @@ def report(
     ],
     *,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write [NAME.html].")] = None,
-    format: Annotated[str | None, typer.Option(help="html, md or pdf [as the file's name ends].")] = None,
+    format: Annotated[str | None, typer.Option(help="html, md or pdf \\[as the file's name ends].")] = None,
     tables: Annotated[Path | None, typer.Option(help="Folder for every table as .csv and .tex, too.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over what is there.")] = False,
     runs: Runs = None,

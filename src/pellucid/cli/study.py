@@ -11,7 +11,7 @@ import typer
 from pellucid.cli.options import with_spec_options
 from pellucid.cli.train import Json, Runs
 
-Workers = Annotated[int | None, typer.Option(help="Trials at once [one a core].", min=1)]
+Workers = Annotated[int | None, typer.Option(help="Trials at once \\[one a core].", min=1)]
 Where = Annotated[str, typer.Option("--executor", help="local, or ray: on a Ray cluster.")]
 TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Also write event files for its HParams tab.")]
 Address = Annotated[str | None, typer.Option(help="Of the Ray cluster [RAY_ADDRESS, else one of this machine].")]
@@ -143,7 +143,7 @@ def reproduce(
     quick: Annotated[
         bool, typer.Option("--quick", help="Fewer images, epochs and seeds: minutes, not hours.")
     ] = False,
-    seeds: Annotated[int | None, typer.Option(help="Seeds of each configuration [the study's].", min=1)] = None,
+    seeds: Annotated[int | None, typer.Option(help="Seeds of each configuration \\[the study's].", min=1)] = None,
     workers: Workers = None,
     executor: Where = "local",
     address: Address = None,

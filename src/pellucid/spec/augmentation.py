@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, fields
 
 from pellucid.errors import UsageError
 
+_IN_PIXELS = ("shift", "crop_padding", "reflect_padding", "cutout")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
@@ -46,7 +48,7 @@ class Augmentation:
     cutout: int = field(default=0, metadata={"help": "blacken one square of this many pixels a side"})
 
     def __post_init__(self) -> None:
-        for what in ("shift", "crop_padding", "reflect_padding", "cutout"):
+        for what in _IN_PIXELS:
             value = getattr(self, what)
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise UsageError(f"{what}: expected a whole number of pixels, 0 or more, found {value}.")
@@ -63,3 +65,13 @@ class Augmentation:
     def active(self) -> bool:
         """Whether anything is changed at all."""
         return any(getattr(self, item.name) for item in fields(self))
+
+    def suits(self, shape: tuple[int, ...]) -> None:
+        """Raises UsageError where images of `shape` (H, W, C) could be moved out of sight or blackened whole."""
+        side = min(shape[:2])
+        for what in _IN_PIXELS:
+            if getattr(self, what) >= side:
+                raise UsageError(
+                    f"{what}: expected fewer pixels than the images' {side} a side, found {getattr(self, what)}. "
+                    "Give a smaller number."
+                )

@@ -52,7 +52,7 @@ def stop_reason(recipe: Recipe, records: Sequence[EpochRecord], seconds: float) 
     if recipe.time_budget is not None and seconds >= recipe.time_budget:
         return f"{seconds:.1f} s of training (time_budget {recipe.time_budget:g})"
     if last.epoch >= recipe.epochs:
-        return f"{recipe.epochs} epochs"
+        return "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
     return None
 
 

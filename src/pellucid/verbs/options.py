@@ -98,7 +98,8 @@ def resolve(asked: Request, *, read: Callable[[DataSpec], Splits] = load) -> tup
     """Reads the images and builds the network for their shape.
 
     A set that comes in several sizes (digits) is read at the first one that the network can take. read: where many
-    are resolved, one that remembers. Raises SpecError where no size fits.
+    are resolved, one that remembers. Raises SpecError where no size fits, UsageError for an augmentation that is too
+    much for the images.
     """
     spec = asked.data
     splits = read(spec)
@@ -118,6 +119,7 @@ def resolve(asked: Request, *, read: Callable[[DataSpec], Splits] = load) -> tup
 def _network(asked: Request, splits: Splits) -> Network:
     network = network_named(asked.network, asked.network_options, splits.shape, len(splits.class_names))
     check(network, splits.shape, len(splits.class_names))
+    asked.recipe.augmentation.suits(splits.shape)
     return network
 
 

@@ -123,6 +123,7 @@ def prepare(asked: Request, module: Any = None) -> tuple[RunSpec, Splits]:
     from pellucid.datasets._load import load
 
     splits = load(asked.data)
+    asked.recipe.augmentation.suits(splits.shape)
     foreign = ForeignModule(type(module).__name__, _digest(module))
     return RunSpec(network=foreign, data=asked.data, recipe=asked.recipe, **asked.rest), splits
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -216,5 +217,12 @@ def test_values_out_of_range_are_refused(options: dict[str, float], text: str) -
 
 def test_an_augmentation_is_active_when_anything_is_on() -> None:
     assert not Augmentation().active
-    for name in ("horizontal_flip", "shift", "crop_padding", "cutout", "brightness", "contrast"):
-        assert Augmentation(**{name: 1}).active  # type: ignore[arg-type]
+    for one in fields(Augmentation):
+        assert Augmentation(**{one.name: type(one.default)(1)}).active
+
+
+@pytest.mark.parametrize("what", ["shift", "crop_padding", "reflect_padding", "cutout"])
+def test_an_image_is_never_moved_out_of_sight(what: str) -> None:
+    Augmentation(**{what: 27}).suits((28, 40, 1))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=f"{what}: expected fewer pixels than the images' 28 a side, found 28"):
+        Augmentation(**{what: 28}).suits((28, 40, 1))  # type: ignore[arg-type]

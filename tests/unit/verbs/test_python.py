@@ -54,6 +54,13 @@ def test_an_unknown_option_names_the_nearest() -> None:
         pl.train("mlp", "digits", epoch=3)
 
 
+@pytest.mark.parametrize("network", ["mlp", nn.Sequential(nn.Flatten(), nn.Linear(64, 10))], ids=["name", "module"])
+def test_a_shift_out_of_sight_is_refused_before_anything_is_kept(network: str | nn.Module, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="shift: expected fewer pixels than the images' 8 a side, found 8"):
+        pl.train(network, "digits", shift=8, runs=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_classifier_works_in_scikit_learn() -> None:
     train = digits().train
     x, y = train.pixels[:600, ..., 0], np.array(list("abcdefghij"))[train.labels[:600]]
