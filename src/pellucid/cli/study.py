@@ -134,7 +134,8 @@ def study(
         emit_json(found.to_dict())
         return
     failed = [f"{row.trial.label} seed={row.trial.seed}: {row.reason}" for row in found.failed]
-    tell(found, found.root / "studies" / asked.name / "study.html", events, failed)
+    page = found.root / "studies" / asked.name / "study.html"
+    tell(found, page, events, failed, claims=found.claims() if asked.claims else ())
 
 
 def reproduce(
@@ -189,7 +190,7 @@ def reproduce(
         emit_json(found.to_dict())
         return
     emit(found.markdown())
-    say(f"page      {found.studied.root / 'studies' / asked.name / 'study.html'}")
+    say(f"page      {found.studied.root / 'studies' / asked.name / 'reproduction.html'}")
 
 
 def _size(name: str, size: dict[str, Any]) -> str:

@@ -117,12 +117,26 @@ class StudyWatcher:
             self._shown.console.print(line, highlight=False, markup=False)
 
 
-def tell(found: Studied | Searched, page: Path, events: Path | None, failed: Sequence[str] = ()) -> None:
-    """The table, what can be said, the trials that failed, and where more is to be seen. events: for TensorBoard."""
+def tell(
+    found: Studied | Searched,
+    page: Path,
+    events: Path | None,
+    failed: Sequence[str] = (),
+    *,
+    claims: Sequence[tuple[str, str]] = (),
+) -> None:
+    """The table, what can be said, also of claims, the trials that failed, and where more is to be seen.
+
+    claims: each with its answer. events: for TensorBoard.
+    """
     emit(found.table().text())
     emit("")
     for line in found.verdicts():
         emit(line)
+    if claims:
+        emit("")
+    for words, answer in claims:
+        emit(f"claim: {words}\n    {answer}")
     for line in failed:
         say(f"failed: {line}")
     say(f"\npage      {page}")

@@ -42,8 +42,13 @@ class Display(ABC):
         return (
             f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f'<style>{design()}</style></head><body class="single"><figure>{self.fragment()}</figure></body></html>'
+            f'<style>{design()}</style></head><body class="single">{self._heading()}'
+            f"<figure>{self.fragment()}</figure></body></html>"
         )
+
+    def _heading(self) -> str:
+        """Above a drawing that does not hold its title itself."""
+        return ""
 
     def render(self, format: str) -> bytes:
         """The drawing in one of `FORMATS`. Raises UsageError for another."""

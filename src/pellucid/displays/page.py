@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 from collections.abc import Callable, Sequence
@@ -26,6 +27,9 @@ class Page(Display):
 
     def fragment(self) -> str:
         return self.arranged(lambda one: one.fragment())
+
+    def _heading(self) -> str:
+        return f"<h1>{html.escape(self.title)}</h1>" if self.title else ""
 
     def arranged(self, draw: Callable[[Display], str]) -> str:
         """The displays beside each other as `draw` writes each in HTML; one a row on narrow screens."""

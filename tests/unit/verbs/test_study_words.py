@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pellucid.cli.app import app
 from pellucid.errors import UsageError
 from pellucid.report import study_sections
 from pellucid.spec.study import Claim, Figure, OtherImages, Study, study_from_dict
@@ -46,7 +47,9 @@ least = 1
 """
 
 
-def test_a_files_note_figures_and_claims_are_kept_with_the_study(tmp_path: Path) -> None:
+def test_a_files_note_figures_and_claims_are_kept_with_the_study(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(FILE)
     asked = study_from_file(path)
@@ -58,6 +61,9 @@ def test_a_files_note_figures_and_claims_are_kept_with_the_study(tmp_path: Path)
     shown = again.display().render("html").decode()
     assert again.to_dict()["note"] == asked.note and asked.note in study_sections.verdicts(again).words
     assert "Does a higher rate pay?" in shown and "reported" in shown and "effect size" in shown
+    app(["study", "--config", str(path), "--runs", str(tmp_path)], standalone_mode=False)
+    told = capsys.readouterr().out.splitlines()
+    assert told[told.index("claim: it is there in one epoch") + 1].strip() == again.claims()[1][1]
     # other words over the same trials are no other study
     path.write_text(FILE.replace("Does a higher rate pay?", "Another question"))
     assert study(study_from_file(path), runs=tmp_path, workers=1).study.note == "Another question"
