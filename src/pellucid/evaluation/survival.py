@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +16,19 @@ from pellucid.errors import UsageError
 
 @dataclass(frozen=True)
 class Survival:
-    """Share of runs not at the threshold by each time (Kaplan and Meier 1958). median: NaN if never."""
+    """Share of runs not at the threshold by each time (kaplan1958).
+
+    median: the time by which half of them are there, NaN if never. low, high: its 95 % interval, where the limits of
+    the share pass one half (brookmeyer1982, by the logarithm of the logarithm); NaN where they do not.
+    """
 
     times: NDArray[np.float64]
     share: NDArray[np.float64]
     reached: int
     n: int
     median: float
+    low: float
+    high: float
 
 
 def survival(times: Sequence[float], reached: Sequence[bool]) -> Survival:
@@ -29,7 +37,16 @@ def survival(times: Sequence[float], reached: Sequence[bool]) -> Survival:
     if not len(at):
         raise UsageError("times: expected at least one run, found none.")
     function = stats.ecdf(stats.CensoredData(uncensored=at[hit], right=at[~hit])).sf
-    share = np.asarray(function.probabilities, np.float64)
-    below = np.flatnonzero(share <= 0.5)
     quantiles = np.asarray(function.quantiles, np.float64)
-    return Survival(quantiles, share, int(hit.sum()), len(at), float(quantiles[below[0]]) if len(below) else np.nan)
+
+    def half(share: NDArray[np.float64]) -> float:
+        """The first time by which `share` is at one half or below."""
+        below = np.flatnonzero(share <= 0.5)
+        return float(quantiles[below[0]]) if len(below) else np.nan
+
+    share = np.asarray(function.probabilities, np.float64)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The confidence interval is undefined")  # where none or all are there
+        limits: Any = function.confidence_interval(0.95, method="log-log")
+        low, high = half(limits.low.probabilities), half(limits.high.probabilities)
+    return Survival(quantiles, share, int(hit.sum()), len(at), half(share), low, high)

@@ -8,6 +8,7 @@ from typing import Final
 
 from pellucid.displays.bars import Bars
 from pellucid.displays.display import Display
+from pellucid.displays.numbers import percent
 from pellucid.displays.table import Table
 from pellucid.errors import StorageError
 from pellucid.report.section import Section, applying, named
@@ -101,10 +102,10 @@ def reported(study: Studied) -> Section | None:
         values = [(arm, "measured", study.summaries[arm].mean) for arm in arms]
         values += [(arm, "reported", told[arm]) for arm in arms]
         names, groups, means = zip(*values, strict=True)
-        percent = study.study.metric.endswith("accuracy")
+        in_percent = study.study.metric.endswith("accuracy")
         title = "Reported and measured"
         unit = study.study.metric.replace("_", " ")
-        displays.append(Bars(names, means, unit, groups=groups, title=title, percent=percent))
+        displays.append(Bars(names, means, unit, groups=groups, title=title, percent=in_percent))
     if claims:
         displays.append(Table(("claim", "what our runs say"), claims, title="Claims"))
     return Section("reported", "Reported against measured", displays=displays)
@@ -112,7 +113,9 @@ def reported(study: Studied) -> Section | None:
 
 def trials(study: Studied) -> Section:
     """Every trial, and what became of it."""
-    return Section("trials", "Every trial", displays=[study.trial_table()])
+    found = study.trial_table()
+    told = [[percent(cell) if isinstance(cell, float) else cell for cell in row] for row in found.rows]
+    return Section("trials", "Every trial", displays=[Table(found.columns, told)])
 
 
 def again(study: Studied) -> Section:

@@ -94,9 +94,8 @@ class Studied:
         return [one.value(metric) for one in self.of(config)]
 
     def _waited(self, row: Row, metric: str) -> float | None:
-        """Epochs or seconds of a run; of one that gave up before its threshold the `horizon`: not less."""
-        missed = row.stops and row.result is not None and not row.reached
-        return self.horizon(metric) if missed else row.value(metric)
+        """Epochs or seconds of a run; of one that ended before its threshold the `horizon`: not less."""
+        return self.horizon(metric) if row.missed else row.value(metric)
 
     def horizon(self, metric: str) -> float:
         """The most "epochs" that a run of the study could have had, or the most "seconds" that one took.
@@ -152,8 +151,8 @@ class Studied:
         """Which seeds of the arms failed, and so say nothing: an arm that often fails is not better for that."""
         told = []
         for arm in arms:
-            rows = self.of(self.chosen[arm])
-            failed = sum(row.result is None for row in rows)
+            rows, values = self.of(self.chosen[arm]), self.values(self.chosen[arm])
+            failed = sum(row.result is None and value is None for row, value in zip(rows, values, strict=True))
             if failed:
                 told.append(f"{failed} of {len(rows)} seeds of {arm}")
         return f" (left out: {' and '.join(told)}, which failed)" if told else ""
@@ -330,8 +329,8 @@ class Studied:
 
 
 def _seconds(values: Sequence[float]) -> float | int | None:
-    """The median, to a tenth below ten."""
+    """The median, to two digits below ten."""
     if not values:
         return None
     median = float(np.median(values))
-    return round(median) if median >= 10 else round(median, 1)
+    return round(median) if median >= 10 else float(f"{median:.2g}")

@@ -25,12 +25,12 @@ from pellucid.displays.table import Table
 from pellucid.errors import DataError, StorageError, unknown_name
 from pellucid.evaluation.comparison import Summary, summary
 from pellucid.evaluation.grid import variance_shares
-from pellucid.evaluation.survival import survival
+from pellucid.evaluation.survival import Survival, survival
 from pellucid.spec.study import Config, Study, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs.run import Run
 from pellucid.verbs.studied import Studied
-from pellucid.verbs.study_row import Row, is_begun
+from pellucid.verbs.study_row import is_begun
 
 #: Arms that a picture of lines holds: there are no more colours that all eyes tell apart.
 MOST_LINES = 7
@@ -100,9 +100,7 @@ def curves(
     runs, broken_off = {}, {}
     for arm, config in drawn(found):
         lines = {}
-        broken_off[arm] = [
-            f"seed {row.trial.seed}" for row in found.of(config) if not row.result and _diverged(found, row)
-        ]
+        broken_off[arm] = [f"seed {row.trial.seed}" for row in found.of(config) if not row.result and row.over]
         for row in found.of(config):
             if not is_begun(found.root, row.run):
                 continue
@@ -139,7 +137,7 @@ def by_epoch(found: Studied) -> list[Display]:
     if len(found.study.seeds) > 2:
         shown.append(steadiness(found))
     if found.stops:
-        shown += [thresholds(found), thresholds(found, "second")]
+        shown += [threshold_table(found), thresholds(found), thresholds(found, "second")]
     return shown
 
 
@@ -230,23 +228,36 @@ def thresholds(found: Studied, unit: str = "epoch") -> Curves:
     A run that is over without having reached it, having given up or diverged, was not there by the last moment that
     any run saw: it is censored there, not when it ended, which would count it out of those still to come.
     """
-    waiting, metric = {}, f"{unit}s"
-    for arm, config in drawn(found):
-        rows = [row for row in found.of(config) if row.result or _diverged(found, row)]
-        hit = [row.reached for row in rows]
-        times = [
-            float(row.value(metric) or 0.0) if there else found.horizon(metric)
-            for row, there in zip(rows, hit, strict=True)
-        ]
-        if times:
-            estimate = survival(times, hit)
-            waiting[arm] = estimate.times.tolist(), estimate.share.tolist()
+    known = {arm: _waiting(found, config, f"{unit}s") for arm, config in drawn(found)}
+    waiting = {arm: (one.times.tolist(), one.share.tolist()) for arm, one in known.items() if one}
     return _titled(found, time_to_threshold(waiting, unit=unit))
 
 
-def _diverged(found: Studied, row: Row) -> bool:
-    """Whether a run broke off, and did not only fail to begin."""
-    return is_begun(found.root, row.run) and RunFolder.open(found.root, row.run).result() is not None
+def threshold_table(found: Studied) -> Table:
+    """Of each arm how many runs got to the threshold, and the time by which half of them did; - where not known."""
+
+    def told(value: float) -> float | None:
+        return None if np.isnan(value) else round(value) if value >= 100 else float(f"{value:.3g}")
+
+    rows = []
+    for arm, config in found.chosen.items():
+        epochs, seconds = (_waiting(found, config, metric) for metric in ("epochs", "seconds"))
+        if epochs and seconds:
+            medians = (told(value) for one in (epochs, seconds) for value in (one.median, one.low, one.high))
+            rows.append((arm, epochs.n, epochs.reached, *medians))
+    columns = ("configuration", "n", "there", "epochs", "low", "high", "seconds", "low", "high")
+    return Table(columns, rows, title="Median time to the threshold, 95 % intervals")
+
+
+def _waiting(found: Studied, config: Config, metric: str) -> Survival | None:
+    """None for an arm of which no run is over."""
+    rows = [row for row in found.of(config) if row.over]
+    hit = [row.reached for row in rows]
+    times = [
+        float(row.value(metric) or 0.0) if there else found.horizon(metric)
+        for row, there in zip(rows, hit, strict=True)
+    ]
+    return survival(times, hit) if times else None
 
 
 def evidence(found: Studied, first: str, second: str, *, n: int = 20) -> ImageGrid:

@@ -17,7 +17,8 @@ from pellucid.storage.study_folder import Progress
 class Row:
     """One trial and what became of it. result: as the run folder keeps it; None where it failed, with the reason.
 
-    recipe: that of its run, as the run folder keeps it; empty where nothing was begun.
+    recipe: that of its run, as the run folder keeps it; empty where nothing was begun. over: whether its run ended,
+    finished or diverged.
     """
 
     trial: Trial
@@ -25,16 +26,19 @@ class Row:
     result: dict[str, Any] | None
     reason: str
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    over: bool = False
 
     @classmethod
     def read(cls, root: Path, trial: Trial, run: str, errors: Mapping[str, str]) -> Row:
         """From the folder of its run. errors: of runs that could not note their own, by id."""
         result, reason = outcome(root, run, errors)
         try:
-            recipe = RunFolder.open(root, run).manifest["spec"]["recipe"] if is_begun(root, run) else {}
+            folder = RunFolder.open(root, run) if is_begun(root, run) else None
+            recipe = folder.manifest["spec"]["recipe"] if folder else {}
+            over = folder is not None and folder.result() is not None
         except StorageError:  # the reason says so
-            recipe = {}
-        return cls(trial, run, result, reason, recipe)
+            recipe, over = {}, False
+        return cls(trial, run, result, reason, recipe, over)
 
     @property
     def stops(self) -> bool:
@@ -45,6 +49,11 @@ class Row:
     def reached(self) -> bool:
         """Whether it did."""
         return "reached" in self.reason and self.result is not None
+
+    @property
+    def missed(self) -> bool:
+        """Whether it ended before its threshold: it gave up or diverged."""
+        return self.stops and self.over and not self.reached
 
     def value(self, metric: str) -> float | None:
         """A number of the result; None where there is none."""

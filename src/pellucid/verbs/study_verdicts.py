@@ -71,16 +71,19 @@ def _without_result(found: Studied) -> list[str]:
 
 
 def _never_there(found: Studied) -> list[str]:
-    """Arms of which some runs gave up before the threshold: they count with the `horizon`."""
+    """Arms of which some runs gave up or diverged before the threshold: they count with the `horizon`."""
     metric = found.study.metric
     if not (found.stops and metric in ("epochs", "seconds")):
         return []
     lines = []
     for arm, config in found.chosen.items():
-        rows = [row for row in found.of(config) if row.result and row.stops]
-        missed = sum(not row.reached for row in rows)
+        rows = [row for row in found.of(config) if row.over and row.stops]
+        missed = [row for row in rows if row.missed]
         if missed:
-            words = f"{missed} of {len(rows)} runs of {arm} gave up before the threshold"
+            diverged = any(row.result is None for row in missed)
+            words = (
+                f"{len(missed)} of {len(rows)} runs of {arm} gave up{' or diverged' * diverged} before the threshold"
+            )
             most = f"{found.horizon(metric):.4g} {metric}, the most of any run"
             lines.append(f"{words}: they count with {most}, and would have taken more")
     return lines

@@ -160,16 +160,20 @@ def manifest_of(spec: RunSpec) -> dict[str, Any]:
 
 def test_who_gives_up_early_is_not_fast(tmp_path: Path) -> None:
     found = waiting(tmp_path)
-    assert found.values({"optimizer": "sgd"}) == [20.0, None, 20.0]
+    assert found.values({"optimizer": "sgd"}) == [20.0, 20.0, 20.0], "who diverged did not get there either"
     assert found.values({"optimizer": "adam"}, "seconds") == [16.0, 18.0, 16.0]
-    assert found.values({"optimizer": "sgd"}, "seconds") == [18.0, None, 18.0]
+    assert found.values({"optimizer": "sgd"}, "seconds") == [18.0, 18.0, 18.0]
+    assert found.values({"optimizer": "sgd"}, "test_accuracy") == [None, None, None]
     assert found.pairs[0].difference > 0
-    assert "2 of 2 runs of optimizer=sgd gave up before the threshold: they count with 20 epochs" in " ".join(
-        found.verdicts()
-    )
+    assert found.left_out("optimizer=sgd") == ""
+    told = "3 of 3 runs of optimizer=sgd gave up or diverged before the threshold: they count with 20 epochs"
+    assert told in " ".join(found.verdicts())
 
 
 def test_those_who_never_get_there_are_waited_for_to_the_end(tmp_path: Path) -> None:
+    table = study_page.threshold_table(waiting(tmp_path)).rows
+    assert table[0] == ("optimizer=sgd", 3, 0, None, None, None, None, None, None)
+    assert table[1][:4] == ("optimizer=adam", 3, 3, 8) and table[1][6] == 16
     lines = {}
     for unit in ("epoch", "second"):
         series = study_page.thresholds(waiting(tmp_path / unit), unit).series
