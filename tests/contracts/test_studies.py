@@ -129,6 +129,7 @@ def test_a_quick_study_ends_in_a_page_that_says_so(real_data: Path, tmp_path: Pa
     page = unescape((folder / "reproduction.html").read_text())
     assert "These are not the report's figures" in page and "pellucid reproduce learning-rate-range --quick" in page
     assert all(words in page for words, _ in found.studied.claims())
+    assert found.figures and all(words in page and drawn.strip("`") in page for words, drawn, _ in found.figures)
 
 
 @pytest.mark.parametrize("name", NAMES)

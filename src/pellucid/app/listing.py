@@ -335,6 +335,5 @@ def _unique(names: Iterable[str]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def _summarised(values: tuple[float, ...]) -> Summary:
-    """Of accuracies: their interval ends at 0 and 1, which Student's t does not know."""
-    found = summary(values)
-    return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
+    """Of accuracies."""
+    return summary(values, share=True)

@@ -70,8 +70,8 @@ class Pair:
         return self.words + self.needs
 
 
-def summary(values: Sequence[float]) -> Summary:
-    """Mean, spread and `interval`.
+def summary(values: Sequence[float], *, share: bool = False) -> Summary:
+    """Mean, spread and `interval`; that of a `share`, such as an accuracy, ends at 0 and 1.
 
     Raises UsageError for no values.
     """
@@ -79,7 +79,7 @@ def summary(values: Sequence[float]) -> Summary:
     if not len(found):
         raise UsageError("values: expected at least one, found none.")
     mean, sd = float(found.mean()), float(found.std(ddof=1)) if len(found) > 1 else float("nan")
-    low, high = interval(found)
+    low, high = np.clip(interval(found), 0.0, 1.0).tolist() if share else interval(found)
     return Summary(len(found), mean, sd, low, high)
 
 

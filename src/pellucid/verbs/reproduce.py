@@ -10,6 +10,7 @@ from pathlib import Path
 from pellucid import catalog
 from pellucid.displays.display import Display
 from pellucid.displays.page import Page
+from pellucid.displays.table import Table
 from pellucid.spec.run import RunSpec
 from pellucid.spec.study import Study, Trial, label
 from pellucid.storage.runs_root import runs_root
@@ -89,10 +90,11 @@ def reproduce(
         file = f"figures/{number:02d}-{figure.way}.png"
         if isinstance(picture, str):
             rows.append((figure.words, picture, "-"))
+            shown.append(Table(("",), [(picture,)], title=figure.words))
             continue
         folder.save_file(file, picture.render("png"))
         rows.append((figure.words, f"`{command}`", f"`{file}`"))
-        shown.append(Page([picture], title=figure.words))
+        shown.append(Page([Table(("",), [(command,)], title=figure.words), picture]))
     command = f"pellucid reproduce {name.replace('_', '-')}{' --quick' * quick}"
     command += f" --seeds {seeds}" if seeds is not None else ""
     other = on_other_images(found)

@@ -130,10 +130,7 @@ class Studied:
         for arm, config in self.chosen.items():
             known = [value for value in self.values(config) if value is not None]
             if known:
-                one = summary(known)
-                if self.study.metric.endswith("accuracy"):  # Student's t knows no bounds
-                    one = replace(one, low=max(one.low, 0.0), high=min(one.high, 1.0))
-                found[arm] = one
+                found[arm] = summary(known, share=self.study.metric.endswith("accuracy"))
         return found
 
     @cached_property

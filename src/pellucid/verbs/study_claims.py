@@ -52,7 +52,7 @@ def _reached(found: Studied, claim: Claim) -> str:
     known = [value for value in values if value is not None]
     if not known or claim.least is None:
         return "not answered: trials are missing"
-    one = summary(known)
+    one = summary(known, share=metric.endswith("accuracy"))
     higher = higher_is_better(metric)
     nearest, farthest = (one.low, one.high) if higher else (one.high, one.low)
 

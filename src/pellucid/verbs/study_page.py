@@ -205,12 +205,13 @@ def main_effects(found: Studied, grid: NDArray[np.float64]) -> Display:
     grid: levels of each factor x seeds, NaN for a trial that failed.
     """
     arms: dict[str, Summary] = {}
+    in_percent = metric_of_effects(found.study).endswith("accuracy")
     for axis, factor in enumerate(found.study.factors):
         for k, level in enumerate(factor.levels):
             by_seed = np.take(grid, k, axis).reshape(-1, grid.shape[-1]).mean(0)
             known = by_seed[np.isfinite(by_seed)].tolist()
             if known:
-                arms[label({factor.name: level})] = summary(known)
+                arms[label({factor.name: level})] = summary(known, share=in_percent)
     return means(
         {name: one.mean for name, one in arms.items()},
         low=[one.low for one in arms.values()],
@@ -218,7 +219,7 @@ def main_effects(found: Studied, grid: NDArray[np.float64]) -> Display:
         count=[one.n for one in arms.values()],
         value_title=metric_of_effects(found.study).replace("_", " "),
         title="Main effects: mean of each level over the other factors",
-        percent=metric_of_effects(found.study).endswith("accuracy"),
+        percent=in_percent,
     )
 
 
