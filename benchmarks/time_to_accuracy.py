@@ -29,7 +29,7 @@ from pellucid.engines.engine import engine
 from pellucid.engines.pytorch import trainer
 from pellucid.evaluation.averaged import averaged
 from pellucid.images import Images, Splits
-from pellucid.spec import Augmentation, DataSpec
+from pellucid.spec import Augmentation, DataSpec, Recipe
 from pellucid.training.fit import Progress, fit
 
 #: data, network, its options, recipe, its options, accuracy aimed at, seconds aimed at, seeds.
@@ -88,6 +88,17 @@ def interval(values: list[float]) -> str:
     return f"{mean:.2f} +- {half:.2f}"
 
 
+def timed(network: Any, splits: Splits, recipe: Recipe, seed: int, precision: str) -> tuple[Any, float]:
+    """A trainer when it is done, and the seconds of its training."""
+    start = time.perf_counter()
+    trained = trainer(network, splits.train, splits.scaling, recipe, seed=seed, precision=precision)
+    begun = time.perf_counter() - start
+    progress = Progress()
+    for _ in fit(trained, splits, recipe, progress):
+        pass
+    return trained, begun + progress.seconds
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--targets", nargs="+", default=list(TARGETS), choices=list(TARGETS))
@@ -114,13 +125,10 @@ def main() -> None:
             precision, _ = chosen.choose_precision(built, splits.shape, 10, recipe, device="cpu")
             plain, mirrored, six, seconds = [], [], [], []
             for seed in range(asked.seeds or seeds):
-                start = time.perf_counter()
-                trained = trainer(built, train, splits.scaling, recipe, seed=seed, precision=precision)
-                begun = time.perf_counter() - start
-                progress = Progress()
-                for _ in fit(trained, Splits(train, nothing, nothing, splits.scaling), recipe, progress):
-                    pass
-                seconds.append(begun + progress.seconds)
+                trained, taken = timed(
+                    built, Splits(train, nothing, nothing, splits.scaling), recipe, seed, precision
+                )
+                seconds.append(taken)
                 plain.append(accuracy(trained.model, judged, mirror=False, shifted=False))
                 if recipe.augmentation.horizontal_flip or recipe.augmentation.alternating_flip:  # no digits
                     mirrored.append(accuracy(trained.model, judged, mirror=True, shifted=False))

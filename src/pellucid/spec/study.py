@@ -182,6 +182,11 @@ class Study:
     def tuned(self) -> tuple[Factor, ...]:
         return tuple(factor for factor in self.factors if factor.role == "tune")
 
+    @property
+    def chooser(self) -> str:
+        """What chooses among arms and tuned values: validation, by its loss where a loss is compared."""
+        return "validation_loss" if self.metric.endswith("_loss") else "validation_accuracy"
+
     def arm(self, config: Config) -> str:
         """The arm to which a configuration belongs: its compared levels."""
         return label({name: value for name, value in config.items() if self.listed or name in self.compared})

@@ -66,10 +66,15 @@ class Studied:
         return {arm: config for arm, (_, config) in found.items()}
 
     def _rank(self, config: Config) -> tuple[int, float]:
-        """Seeds that failed, and the others' mean validation accuracy with its sign turned."""
-        values = [one.value("validation_accuracy") for one in self.of(config)]
+        """Seeds that failed, and the others' mean on validation images: the lower, the better."""
+        values = [one.value(self.study.chooser) for one in self.of(config)]
         known = [value for value in values if value is not None]
-        return len(values) - len(known), -float(np.mean(known)) if known else 1.0
+        sign = -1.0 if higher_is_better(self.study.chooser) else 1.0
+        return len(values) - len(known), sign * float(np.mean(known)) if known else np.inf
+
+    def ranked(self) -> list[str]:
+        """The arms, those that validation prefers first."""
+        return sorted(self.chosen, key=lambda arm: self._rank(self.chosen[arm]))
 
     @staticmethod
     def _at_edge(config: Config, factor: Factor) -> bool:
@@ -198,8 +203,7 @@ class Studied:
     @property
     def best(self) -> str | None:
         """The arm that validation prefers."""
-        ranks = {arm: self._rank(config) for arm, config in self.chosen.items() if arm in self.summaries}
-        return min(ranks, key=lambda arm: ranks[arm]) if ranks else None
+        return next((arm for arm in self.ranked() if arm in self.summaries), None)
 
     @property
     def is_clear(self) -> bool:

@@ -72,12 +72,7 @@ def effects(found: Studied) -> Display:
 
 def drawn(found: Studied) -> list[tuple[str, Config]]:
     """The arms of a picture of lines: all, or the best on validation, in their order."""
-
-    def score(config: Config) -> float:
-        known = [value for value in found.values(config, "validation_accuracy") if value is not None]
-        return float(np.mean(known)) if known else -1.0
-
-    best = sorted(found.chosen, key=lambda arm: -score(found.chosen[arm]))[:MOST_LINES]
+    best = found.ranked()[:MOST_LINES]
     return [(arm, config) for arm, config in found.chosen.items() if arm in best]
 
 
@@ -196,7 +191,7 @@ def factors(found: Studied) -> list[Display]:
 
 def metric_of_effects(study: Study) -> str:
     """What the factors of a grid are shown by: where some are tuned, validation, since no test image chooses."""
-    return "validation_accuracy" if study.tuned else study.metric
+    return study.chooser if study.tuned else study.metric
 
 
 def main_effects(found: Studied, grid: NDArray[np.float64]) -> Display:

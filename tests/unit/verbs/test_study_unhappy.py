@@ -184,6 +184,22 @@ def test_those_who_never_get_there_are_waited_for_to_the_end(tmp_path: Path) -> 
     assert lines["second"]["optimizer=sgd"] == ([0.0, 18.0, 18.0], [1.0, 1.0, 1.0])
 
 
+@pytest.mark.parametrize(("metric", "chosen"), [("test_accuracy", 0.01), ("test_loss", 0.02), ("epochs", 0.01)])
+def test_what_is_compared_is_chosen_by_its_like_on_validation(metric: str, chosen: float, tmp_path: Path) -> None:
+    asked = made_study("like", BASE, compare=["optimizer=sgd"], tune=["lr=0.01,0.02,0.03"], seeds=1, metric=metric)
+    results = {0.01: (0.9, 0.5), 0.02: (0.8, 0.3), 0.03: (0.7, 0.9)}
+    runs: list[tuple[Trial, str]] = []
+    for trial, spec in specs_of(asked):
+        accuracy, loss = results[dict(trial.config)["lr"]]
+        scores = {"validation_accuracy": accuracy, "validation_loss": loss, "test_accuracy": 0.5, "test_loss": 0.6}
+        folder = RunFolder.create(tmp_path, spec.id, manifest_of(spec))
+        folder.save_result({"status": "finished", "epochs": 1, "seconds": 1.0, "reason": "1 epoch", **scores})
+        runs.append((trial, spec.id))
+    found = Studied(asked, tmp_path, runs, {})
+    assert found.chosen["optimizer=sgd"]["lr"] == chosen
+    assert found.best == "optimizer=sgd" and found.ranked() == ["optimizer=sgd"]
+
+
 # --- looks
 
 
