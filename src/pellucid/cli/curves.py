@@ -44,6 +44,11 @@ def curves(
 
     if (runs_root(runs) / "studies" / name / "study.json").is_file():
         found = load_study(name, runs=runs)
+        axes = {"--by": by != BY, "--log-x": log_x, "--log-y": log_y}
+        if spread and (given := [word for word, value in axes.items() if value]):
+            raise UsageError(
+                f"curves: expected {', '.join(given)} without --spread, found both. The spread is drawn by epoch."
+            )
         if spread:
             shown = study_page.steadiness(found, metric)
         else:

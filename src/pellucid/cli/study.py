@@ -1,4 +1,4 @@
-"""study, studies list, compare."""
+"""study, reproduce, compare."""
 
 from __future__ import annotations
 
@@ -39,6 +39,9 @@ def study(
         list[str] | None,
         typer.Option(help="NAME=VALUES or log:LOW:HIGH:COUNT, tried in every arm; validation chooses."),
     ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="What is compared, such as test_loss, epochs or seconds \\[test_accuracy].")
+    ] = None,
     seeds: Annotated[int | None, typer.Option(help="Seeds of each configuration [5].", min=1)] = None,
     workers: Workers = None,
     executor: Where = "local",
@@ -75,7 +78,7 @@ def study(
     first = options.pop("seed", None)
     base = {key: value for key, value in options.items() if value is not None}
     if config is not None:
-        given = {"NETWORK": network, "--vary": vary, "--tune": tune}
+        given = {"NETWORK": network, "--vary": vary, "--tune": tune, "--metric": metric}
         also = [*(word for word, value in given.items() if value), *(f"--{key.replace('_', '-')}" for key in base)]
         if also:
             raise UsageError(
@@ -100,6 +103,7 @@ def study(
             compare=vary or [],
             tune=tune or [],
             seeds=range(first or 0, (first or 0) + (5 if seeds is None else seeds)),
+            metric=metric or "test_accuracy",
         )
     size = estimate(asked, workers=workers, runs=runs)
     told = _size(asked.name, size)
@@ -149,6 +153,7 @@ def reproduce(
     executor: Where = "local",
     address: Address = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell the size and about how long.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Go on although the study has changed.")] = False,
     runs: Runs = None,
     json: Json = False,
 ) -> None:
@@ -180,6 +185,7 @@ def reproduce(
             quick=quick,
             seeds=seeds,
             runs=runs,
+            update=update,
             workers=workers,
             executor=executor,
             address=address,

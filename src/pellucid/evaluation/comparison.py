@@ -84,7 +84,7 @@ def summary(values: Sequence[float], *, share: bool = False) -> Summary:
 
 
 def interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    """95 % of the mean; NaN for one value, the value itself where all are equal.
+    """95 % of the mean; NaN for one value and for fewer than five that are equal, the value itself for more of those.
 
     Bias-corrected and accelerated bootstrap (Efron 1987) whose level is widened to
 
@@ -97,7 +97,7 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float]:
     if len(values) < 2:
         return float("nan"), float("nan")
     if np.ptp(values) == 0:
-        return float(values[0]), float(values[0])
+        return (float(values[0]), float(values[0])) if len(values) >= 5 else (float("nan"), float("nan"))
     n = len(values)
     t = float(stats.t.ppf(0.975, n - 1))
     if n < 5:  # too few for resampling: it would see almost no spread

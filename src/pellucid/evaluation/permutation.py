@@ -35,14 +35,12 @@ def sign_p(d: NDArray[np.float64]) -> float:
 
     All sums of each half of the values are made; how many of the one go with each of the other is looked up in sorted
     order, so that 2^(n/2) sums are enough. Sums as large as the one seen, up to rounding, count. Beyond 40 values
-    `FINER` choices at random.
+    `FINER` choices at random. 1 where all are zero.
     """
     if len(d) > COUNTED:
         options: dict[str, Any] = {"vectorized": True, "n_resamples": FINER, "batch": EXACT}
-        generator = np.random.default_rng(2)
-        return float(
-            stats.permutation_test((d,), np.mean, permutation_type="samples", rng=generator, **options).pvalue
-        )
+        generator, d = np.random.default_rng(2), d / (np.abs(d).max() or 1.0)
+        return float(stats.permutation_test((d,), _mean, permutation_type="samples", rng=generator, **options).pvalue)
     halves = []
     for half in (d[::2], d[1::2]):
         sums = np.zeros(1)
@@ -61,11 +59,13 @@ def dealing_p(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
 
     Exact where all values of one arm lie beyond all of the other, and up to 16,384 ways. Beyond, as many at random;
     where few of those are as extreme, 262,144 others (each is valid at its level: which one is told depends on the
-    first alone being small).
+    first alone being small). Differences that are equal up to rounding count as equal: accuracies have many ties.
     """
-    n = len(first)
+    n, both = len(first), np.concatenate([first, second])
     if min(first) > max(second) or min(second) > max(first):
         return 2 / comb(2 * n, n)  # of whole numbers: the divisor may be too large for a float
+
+    first, second = ((arm - both.mean()) / (np.ptp(both) or 1.0) for arm in (first, second))
 
     def drawn(ways: int, seed: int) -> float:
         options: dict[str, Any] = {"vectorized": True, "n_resamples": ways, "batch": EXACT}
@@ -87,8 +87,13 @@ def reachable_p(n: int) -> float:
     return min(1.0, 2 * min(2.0 ** (1 - n), 2 / comb(2 * n, n))) if n else 1.0
 
 
+def _mean(x: NDArray[np.float64], axis: int) -> Any:
+    """Of values of about one: to twelve digits, so that sums of the same values in another order are equal."""
+    return np.round(np.mean(x, axis=axis), 12)
+
+
 def _difference(x: NDArray[np.float64], y: NDArray[np.float64], axis: int) -> Any:
-    return np.mean(x, axis=axis) - np.mean(y, axis=axis)
+    return np.round(np.mean(x, axis=axis) - np.mean(y, axis=axis), 12)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -48,7 +48,7 @@ def table(study: Studied) -> Section:
     """n, mean, spread and interval of each configuration."""
     words = (
         "The interval is of the mean over seeds: from five values on the BCa bootstrap, widened for few seeds, below "
-        "Student's t. Validation chooses; the test images are looked at once, here.",
+        "Student's t. Validation chooses; what the test images say of it is told here.",
     )
     return Section("table", "Each configuration", words, [study.table()])
 

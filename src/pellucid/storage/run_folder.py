@@ -299,7 +299,7 @@ def locked(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             owner = os.read(descriptor, 20).decode(errors="replace").strip() or "unknown"
             raise StorageError(
-                f"{folder.name}: expected to be the only one at this run, found that process {owner} is training it. "
+                f"{folder.name}: expected to be the only process at it, found process {owner} too. "
                 "Wait for it, or stop it."
             ) from None
         with suppress(OSError):  # the number is for the message alone

@@ -39,7 +39,14 @@ def vgg_on_cifar() -> Study:
                 "top_patches",
                 {"layer": "conv4", "channels": tuple(range(10)), "k": 10},
             ),
-            Figure("guided backpropagation of ten images", "guided_backprop"),
+            *(
+                Figure(
+                    f"guided backpropagation of neuron {channel} of the last convolution",
+                    "guided_backprop",
+                    {"layer": "conv4", "channel": channel},
+                )
+                for channel in range(10)
+            ),
         ),
         claims=(Claim("88 % is reached", "batch_norm=True dropout=0.5", least=0.88),),
     )

@@ -70,6 +70,7 @@ def reproduce(
     quick: bool = False,
     seeds: int | None = None,
     runs: str | Path | None = None,
+    update: bool = False,
     workers: int | None = None,
     executor: str = "local",
     address: str | None = None,
@@ -78,11 +79,13 @@ def reproduce(
 ) -> Reproduction:
     """Runs a report's study, or goes on with it, and draws the report's figures into its folder.
 
-    seeds: how many, in place of the study's own number. workers, executor, address, begun, told: as in `study`.
-    Its page is ``reproduction.md`` and ``.html``, and ``.json`` for programs.
+    seeds: how many, in place of the study's own number. update, workers, executor, address, begun, told: as in
+    `study`. Its page is ``reproduction.md`` and ``.html``, and ``.json`` for programs.
     """
     asked = reported_study(name, quick=quick, seeds=seeds)
-    found = study(asked, runs=runs, workers=workers, executor=executor, address=address, begun=begun, told=told)
+    found = study(
+        asked, runs=runs, update=update, workers=workers, executor=executor, address=address, begun=begun, told=told
+    )
     folder = StudyFolder(runs_root(runs), asked.name)
     shown: list[Display] = []
     rows = []

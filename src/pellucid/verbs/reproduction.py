@@ -20,6 +20,7 @@ from pellucid.spec.study import OtherImages
 from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs.run import Run
 from pellucid.verbs.studied import Studied
+from pellucid.verbs.study_thresholds import threshold_table
 
 #: What a quick page says of itself.
 QUICK = "Quick: fewer images, epochs and seeds. These are not the report's figures."
@@ -76,6 +77,12 @@ class Reproduction:
             "",
             *(f"- {line}" for line in studied.verdicts()),
         ]
+        if studied.pairs:
+            pairs = studied.pair_table()
+            lines += ["", f"## {pairs.title}", "", pairs.markdown()]
+        if studied.stops:
+            waiting = threshold_table(studied)
+            lines += ["", f"## {waiting.title}", "", waiting.markdown()]
         if studied.study.claims:
             lines += ["", "## Claims", "", Table(("claim", "what our runs say"), studied.claims()).markdown()]
         if self.on_other_images:

@@ -65,7 +65,7 @@ def search(
     """Trains the points of a search, round by round; the same call again goes on where the last one stopped.
 
     Points are a function of the search's seed and of validation scores, so that they are the same with any number of
-    workers, stopped or not; those of Optuna as long as its version is. The test images are looked at once, with the
+    workers, stopped or not; those of Optuna as long as its version is. The test score is told once, of the
     best point. workers, executor, address, told: as in `study`. update: go on although the search is another than the
     one begun under this name. begun: called with the trials of each round.
 

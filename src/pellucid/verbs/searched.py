@@ -118,7 +118,7 @@ class Searched:
         if test is not None:
             over = f"mean of {len(best.runs)} seeds" if len(best.runs) > 1 else f"seed {asked.seeds[0]}"
             found.append(
-                f"its test accuracy, looked at once: {percent(test)} ({over}). The score on validation flatters, "
+                f"its test accuracy: {percent(test)} ({over}). The score on validation flatters, "
                 f"being the best of {len(self.ranking)}"
             )
         if asked.method == "halving":

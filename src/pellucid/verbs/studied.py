@@ -99,14 +99,25 @@ class Studied:
         return [one.value(metric) for one in self.of(config)]
 
     def _waited(self, row: Row, metric: str) -> float | None:
-        """Epochs or seconds of a run; of one that ended before its threshold the `horizon`: not less."""
-        return self.horizon(metric) if row.missed else row.value(metric)
+        """Epochs or seconds of a run, cut at the `horizon`; of one that ended before its threshold the horizon."""
+        value = row.value(metric)
+        if not row.stops or not row.over:
+            return value
+        horizon = self.horizon(metric)
+        return horizon if row.missed or value is None else min(value, horizon)
 
     def horizon(self, metric: str) -> float:
-        """The most "epochs" that a run of the study could have had, or the most "seconds" that one took.
+        """The "epochs" or "seconds" to which all runs of the study can be compared: means are restricted to them.
 
-        A run that was over before its threshold had not reached it by then, however early it gave up.
+        What is not at its threshold by then counts with it, however early it gave up (royston2013). The shortest of
+        the runs that used up what they were given without reaching it: of longer times they say nothing. Without such
+        runs the most that one was given, or took.
         """
+        used = [row.value(metric) for row in self.rows if row.missed and row.used_up]
+        return min([value for value in used if value is not None], default=self.longest(metric))
+
+    def longest(self, metric: str) -> float:
+        """The most "epochs" that a run of the study was given, or the most "seconds" that one took."""
         taken = [value for value in (row.value(metric) for row in self.rows) if value is not None]
         asked = [float(row.recipe["epochs"]) for row in self.rows if metric == "epochs" and row.recipe]
         return max([0.0, *taken, *asked])
@@ -312,13 +323,18 @@ class Studied:
         return page(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """For programs: the table of trials, the arms, the pairs, the sentences."""
+        """For programs: the table of trials, the arms with what was chosen for them, the pairs, the sentences."""
+        from pellucid.verbs.study_thresholds import medians
+
         found: dict[str, Any] = plain(
             {
                 "study": self.study.to_dict(),
                 "note": self.study.note,
                 "trials": self.trials(),
-                "arms": {arm: vars(one) for arm, one in self.summaries.items()},
+                "arms": {
+                    arm: {**vars(one), "configuration": dict(self.chosen[arm])} for arm, one in self.summaries.items()
+                },
+                **({"thresholds": medians(self)} if self.stops else {}),
                 "pairs": [vars(pair) for pair in self.pairs],
                 "best": self.best,
                 "verdicts": self.verdicts(),

@@ -25,12 +25,12 @@ from pellucid.displays.table import Table
 from pellucid.errors import DataError, StorageError, unknown_name
 from pellucid.evaluation.comparison import Summary, summary
 from pellucid.evaluation.grid import variance_shares
-from pellucid.evaluation.survival import Survival, survival
 from pellucid.spec.study import Config, Study, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs.run import Run
 from pellucid.verbs.studied import Studied
 from pellucid.verbs.study_row import is_begun
+from pellucid.verbs.study_thresholds import threshold_table, waiting
 
 #: Arms that a picture of lines holds: there are no more colours that all eyes tell apart.
 MOST_LINES = 7
@@ -219,41 +219,10 @@ def main_effects(found: Studied, grid: NDArray[np.float64]) -> Display:
 
 
 def thresholds(found: Studied, unit: str = "epoch") -> Curves:
-    """Share of runs not at the threshold by each "epoch" or "second", of those that reached it or are over.
-
-    A run that is over without having reached it, having given up or diverged, was not there by the last moment that
-    any run saw: it is censored there, not when it ended, which would count it out of those still to come.
-    """
-    known = {arm: _waiting(found, config, f"{unit}s") for arm, config in drawn(found)}
-    waiting = {arm: (one.times.tolist(), one.share.tolist()) for arm, one in known.items() if one}
-    return _titled(found, time_to_threshold(waiting, unit=unit))
-
-
-def threshold_table(found: Studied) -> Table:
-    """Of each arm how many runs got to the threshold, and the time by which half of them did; - where not known."""
-
-    def told(value: float) -> float | None:
-        return None if np.isnan(value) else round(value) if value >= 100 else float(f"{value:.3g}")
-
-    rows = []
-    for arm, config in found.chosen.items():
-        epochs, seconds = (_waiting(found, config, metric) for metric in ("epochs", "seconds"))
-        if epochs and seconds:
-            medians = (told(value) for one in (epochs, seconds) for value in (one.median, one.low, one.high))
-            rows.append((arm, epochs.n, epochs.reached, *medians))
-    columns = ("configuration", "n", "there", "epochs", "low", "high", "seconds", "low", "high")
-    return Table(columns, rows, title="Median time to the threshold, 95 % intervals")
-
-
-def _waiting(found: Studied, config: Config, metric: str) -> Survival | None:
-    """None for an arm of which no run is over."""
-    rows = [row for row in found.of(config) if row.over]
-    hit = [row.reached for row in rows]
-    times = [
-        float(row.value(metric) or 0.0) if there else found.horizon(metric)
-        for row, there in zip(rows, hit, strict=True)
-    ]
-    return survival(times, hit) if times else None
+    """Share of runs not at the threshold by each "epoch" or "second", of those that are over (`waiting`)."""
+    known = {arm: waiting(found, config, f"{unit}s") for arm, config in drawn(found)}
+    lines = {arm: (one.times.tolist(), one.share.tolist()) for arm, one in known.items() if one}
+    return _titled(found, time_to_threshold(lines, unit=unit))
 
 
 def evidence(found: Studied, first: str, second: str, *, n: int = 20) -> ImageGrid:

@@ -52,8 +52,17 @@ class Row:
 
     @property
     def missed(self) -> bool:
-        """Whether it ended before its threshold: it gave up or diverged."""
+        """Whether it ended before its threshold: it used up what it was given, gave up or diverged."""
         return self.stops and self.over and not self.reached
+
+    @property
+    def used_up(self) -> bool:
+        """Whether it trained for all the epochs or seconds that it was given."""
+        if self.result is None or not self.recipe:
+            return False
+        budget, seconds = self.recipe.get("time_budget"), self.value("seconds")
+        in_time = budget is not None and seconds is not None and seconds >= budget
+        return in_time or self.value("epochs") == float(self.recipe["epochs"])
 
     def value(self, metric: str) -> float | None:
         """A number of the result; None where there is none."""

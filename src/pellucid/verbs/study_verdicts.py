@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pellucid.displays.numbers import measured
-from pellucid.evaluation.comparison import ALPHA, seeds_to_say
+from pellucid.evaluation.comparison import ALPHA, LOOKS, seeds_to_say
 
 if TYPE_CHECKING:
     from pellucid.verbs.studied import Studied
@@ -19,8 +19,9 @@ def standing(found: Studied) -> list[str]:
     metric, lines = found.study.metric, []
     if found.best is not None and found.best in found.summaries:
         told = measured(metric, found.summaries[found.best].mean)
-        left_out = found.left_out(found.best)
-        lines.append(f"best on validation: {found.best}; its {metric.replace('_', ' ')} is {told}{left_out}")
+        left_out, name = found.left_out(found.best), metric.replace("_", " ")
+        verb = "are" if metric in ("epochs", "seconds") else "is"
+        lines.append(f"best on validation: {found.best}; its {name} {verb} {told}{left_out}")
     lines += [*_without_result(found), *_never_there(found)]
     few = [pair for pair in found.pairs if pair.verdict == "too few seeds"]
     together = len(few) > ONE_BY_ONE
@@ -31,7 +32,13 @@ def standing(found: Studied) -> list[str]:
         if across is None:
             lines.append(pair.sentence)
         else:  # what it needs is told once: of seeds and images where both are in doubt
-            lines.append(f"{pair.sentence if across.bottleneck == 'none' else pair.words} [{across.words}]")
+            these = (
+                ", on these test images"
+                if pair.verdict in ("better", "worse") and across.bottleneck != "none"
+                else ""
+            )
+            said = pair.sentence if across.bottleneck == "none" else pair.words
+            lines.append(f"{said}{these} [{across.words}]")
     if together:
         pairs = len(found.pairs)
         more = seeds_to_say(len(found.study.seeds), pairs, found.alpha)
@@ -50,8 +57,14 @@ def cautions(found: Studied) -> list[str]:
             f"seeds {', '.join(map(str, found.other_seeds))} have runs too and are not counted: seeds that are "
             "chosen after a look can favour an arm"
         )
-    earlier = [look for look in found.looks if look < len(found.study.seeds)]
-    if earlier and found.pairs and not found.study.until_clear:
+    clear = found.study.until_clear
+    earlier = [look for look in found.looks if look < len(found.study.seeds) and not (clear and look in LOOKS)]
+    if earlier and found.pairs and clear:
+        lines.append(
+            f"seen with {' and '.join(map(str, earlier))} seeds before they were added until it is clear: looks that "
+            f"were not planned are not in the {100 * ALPHA:.0f} %"
+        )
+    elif earlier and found.pairs:
         seen, each = " and ".join(map(str, earlier)), 100 * ALPHA
         lines.append(
             f"seeds were added after a look at {seen}: {len(earlier) + 1} looks, each with {each:.0f} % of false "
@@ -71,7 +84,7 @@ def _without_result(found: Studied) -> list[str]:
 
 
 def _never_there(found: Studied) -> list[str]:
-    """Arms of which some runs gave up or diverged before the threshold: they count with the `horizon`."""
+    """Arms of which some runs were over before the threshold: they count with the `horizon`, as do all beyond it."""
     metric = found.study.metric
     if not (found.stops and metric in ("epochs", "seconds")):
         return []
@@ -80,10 +93,6 @@ def _never_there(found: Studied) -> list[str]:
         rows = [row for row in found.of(config) if row.over and row.stops]
         missed = [row for row in rows if row.missed]
         if missed:
-            diverged = any(row.result is None for row in missed)
-            words = (
-                f"{len(missed)} of {len(rows)} runs of {arm} gave up{' or diverged' * diverged} before the threshold"
-            )
-            most = f"{found.horizon(metric):.4g} {metric}, the most of any run"
-            lines.append(f"{words}: they count with {most}, and would have taken more")
+            words = f"{len(missed)} of {len(rows)} runs of {arm} were over before the threshold"
+            lines.append(f"{words}: they count with {found.horizon(metric):.4g} {metric}, and no run with more")
     return lines

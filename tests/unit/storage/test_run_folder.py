@@ -151,9 +151,9 @@ def test_a_run_that_another_process_trains_is_left_alone_until_that_one_dies(tmp
         assert other.stdout is not None
         other.stdout.readline()
         assert folder.status() == "running"
-        with pytest.raises(StorageError, match=f"process {other.pid} is training it"), folder.lock():
+        with pytest.raises(StorageError, match=f"found process {other.pid} too"), folder.lock():
             pass
-        with pytest.raises(StorageError, match="is training it"):
+        with pytest.raises(StorageError, match="expected to be the only process at it"):
             RunFolder.delete(tmp_path, "r")
         assert [row["status"] for row in RunIndex(tmp_path).rows()] == ["running"]
         other.kill()

@@ -1,4 +1,4 @@
-"""Searches: the same table with any workers, killed or not; promoted runs go on; the test images looked at once."""
+"""Searches: the same table with any workers, killed or not; promoted runs go on; the test score told once."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_another_search_under_an_old_name_says_what_differs(tmp_path: Path, halv
     folder.save({**small("optuna").to_dict(), "optuna": "0.1"})
     with pytest.raises(UsageError, match=r'optuna: "0.1" was'):
         search(small("optuna"), runs=tmp_path)
-    with folder.lock(), pytest.raises(StorageError, match="expected to be the only one"):
+    with folder.lock(), pytest.raises(StorageError, match="expected to be the only process"):
         search(small("optuna"), runs=tmp_path, update=True)
 
 

@@ -306,7 +306,7 @@ def test_another_study_under_an_old_name_says_what_differs(root: Path) -> None:
 def test_a_second_process_at_one_study_is_refused(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path, "small")
     folder.open()
-    with folder.lock(), pytest.raises(StorageError, match="expected to be the only one"):
+    with folder.lock(), pytest.raises(StorageError, match="expected to be the only process"):
         study(small(), runs=tmp_path)
 
 

@@ -29,6 +29,7 @@ from pellucid.verbs.studied import Studied
 from pellucid.verbs.study import load_study, study
 from pellucid.verbs.study_size import estimate
 from pellucid.verbs.study_specs import specs_of
+from pellucid.verbs.study_thresholds import threshold_table
 
 BASE = {"network": "mlp", "data": "digits", "epochs": 1, "subset": 200, "hidden_size": 16}
 
@@ -166,14 +167,39 @@ def test_who_gives_up_early_is_not_fast(tmp_path: Path) -> None:
     assert found.values({"optimizer": "sgd"}, "test_accuracy") == [None, None, None]
     assert found.pairs[0].difference > 0
     assert found.left_out("optimizer=sgd") == ""
-    told = "3 of 3 runs of optimizer=sgd gave up or diverged before the threshold: they count with 20 epochs"
+    told = (
+        "3 of 3 runs of optimizer=sgd were over before the threshold: they count with 20 epochs, and no run with more"
+    )
     assert told in " ".join(found.verdicts())
 
 
+def test_a_run_that_used_up_its_epochs_says_nothing_of_later_ones(tmp_path: Path) -> None:
+    """Those who were given two epochs are not called slower than those who took six of twenty."""
+    configs = [{"lr": 0.01, "epochs": 2}, {"lr": 0.02, "epochs": 20}]
+    asked = made_study("budgets", {**BASE, "epochs": 20, "stop_at": 0.9}, listed=configs, seeds=3, metric="epochs")
+    runs: list[tuple[Trial, str]] = []
+    for trial, spec in specs_of(asked):
+        reason = "2 epochs" if spec.recipe.epochs == 2 else "validation_accuracy reached 0.9"
+        epochs = 2 if spec.recipe.epochs == 2 else 6 + trial.seed
+        folder = RunFolder.create(tmp_path, spec.id, manifest_of(spec))
+        folder.save_result({"status": "finished", "epochs": epochs, "seconds": 1.0 * epochs, "reason": reason})
+        runs.append((trial, spec.id))
+    found = Studied(asked, tmp_path, runs, {})
+    assert [found.values(config) for config in found.study.configs()] == [[2.0] * 3, [2.0] * 3]
+    assert found.pairs[0].difference == 0
+    assert "3 of 3 runs of lr=0.01 epochs=2 were over before the threshold: they count with 2 epochs" in " ".join(
+        found.verdicts()
+    )
+    lines = {one.name: one.x for one in study_page.thresholds(found).series}
+    assert max(lines["lr=0.01 epochs=2"]) == 2.0 and max(lines["lr=0.02 epochs=20"]) == 8.0
+
+
 def test_those_who_never_get_there_are_waited_for_to_the_end(tmp_path: Path) -> None:
-    table = study_page.threshold_table(waiting(tmp_path)).rows
+    table = threshold_table(waiting(tmp_path)).rows
     assert table[0] == ("optimizer=sgd", 3, 0, None, None, None, None, None, None)
     assert table[1][:4] == ("optimizer=adam", 3, 3, 8) and table[1][6] == 16
+    kept = waiting(tmp_path / "again").to_dict()["thresholds"]["optimizer=adam"]
+    assert (kept["n"], kept["reached"], kept["epochs"]["median"], kept["seconds"]["median"]) == (3, 3, 8, 16)
     lines = {}
     for unit in ("epoch", "second"):
         series = study_page.thresholds(waiting(tmp_path / unit), unit).series
