@@ -45,9 +45,17 @@ class DivergedError(PellucidError):
 
 
 class StorageError(PellucidError):
-    """A file that cannot be written, or whose checksum does not match. Exit code 5."""
+    """A file that cannot be written or read. Exit code 5."""
 
     exit_code = 5
+
+
+class BusyError(StorageError):
+    """Another process is at it. Exit code 5."""
+
+
+class DamagedError(StorageError):
+    """A file whose checksum does not match: it cannot be read, and others can. Exit code 5."""
 
 
 class InterruptedRunError(PellucidError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -55,7 +56,10 @@ def show(
         emit_json({**found.to_dict(), "picture": str(path)})
         return
     emit(found.text())
-    say(f"\npicture  {path}\nnext     pellucid doctor {name}   or   pellucid train lenet5 {name}")
+    same_size = f"{name} --size {size}" if size else name
+    changed = f" --channels {channels}" if channels else ""
+    changed += "".join(f" --view {shlex.quote(one)}" for one in view or ())
+    say(f"\npicture  {path}\nnext     pellucid doctor {same_size}   or   pellucid train lenet5 {same_size}{changed}")
 
 
 def get(name: Annotated[str, typer.Argument(help="A data set.")]) -> None:

@@ -23,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
 def list_(*, runs: Runs = None, json: Json = False) -> None:
     """The runs of a folder, newest first."""
     from pellucid.cli.terminal import emit, emit_json, say
+    from pellucid.storage.runs_root import runs_root
     from pellucid.verbs.runs import run_table
     from pellucid.verbs.runs import runs as rows_of
 
@@ -32,7 +33,7 @@ def list_(*, runs: Runs = None, json: Json = False) -> None:
     elif rows:
         emit(run_table(rows).text())
     else:
-        say("no runs here yet. Begin with: pellucid train lenet5 mnist")
+        say(f"no runs in {runs_root(runs)} yet. Begin with: pellucid train lenet5 mnist")
 
 
 def show(run: RunName, *, runs: Runs = None, json: Json = False) -> None:

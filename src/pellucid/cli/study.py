@@ -116,7 +116,10 @@ def study(
             emit_json({"study": asked.name, **size})
         else:
             emit(told)
-            emit("\n".join(trial.label + f" seed={trial.seed}" for trial in asked.trials()[:20]))
+            trials = asked.trials()
+            emit("\n".join(trial.label + f" seed={trial.seed}" for trial in trials[:20]))
+            if len(trials) > 20:
+                emit(f"... and {len(trials) - 20:,} more")
         return
     say(told)
     if size["many"] and not yes:

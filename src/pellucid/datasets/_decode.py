@@ -80,7 +80,7 @@ def _opened(path: Path) -> Pillow.Image:
     except Image.DecompressionBombError:
         raise UnreadableError(_too_large()) from None
     except FileNotFoundError:
-        raise UnreadableError("broken link") from None
+        raise UnreadableError("broken link" if path.is_symlink() else "no such file") from None
     except Exception as error:  # Pillow's readers raise many kinds on files made to mislead them
         raise UnreadableError(_words(error)) from None
     if image.width * image.height > LARGEST_PIXELS:

@@ -61,12 +61,29 @@ def crossed(first: NDArray[np.bool_], second: NDArray[np.bool_], *, alpha: float
     bar = float((stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(POWER)) / abs(mean)) ** 2
     if of_images / images * bar < 1:
         needed = ceil((of_seeds + error / images) / (1 / bar - of_images / images))
-        more = max(1, needed - seeds)
-        return Crossed(mean, low, high, "seeds", more, f"{points}: inconclusive: about {more} more seeds")
-    needed = ceil((of_images + error / seeds) * bar)
-    more = max(1, needed - images)
-    words = f"{points}: no number of seeds will do: about {more:,} more test images"
+        spread = of_seeds + error / images, of_images / images
+        more = max(1, _enough(max(needed, seeds + 1), abs(mean), *spread, alpha=alpha) - seeds)
+        told = f"about {more:,} more seed{'s' * (more > 1)}"
+        return Crossed(mean, low, high, "seeds", more, f"{points}: inconclusive: {told}")
+    # of the variance that is allowed, half for the seeds where these alone are too few
+    enough = seeds if of_seeds / seeds * bar < 1 else ceil(2 * of_seeds * bar)
+    more = max(1, ceil((of_images + error / enough) / (1 / bar - of_seeds / enough)) - images)
+    also = f"about {enough - seeds:,} more and " if enough > seeds else "about "
+    words = f"{points}: no number of seeds will do: {also}{more:,} more test images"
     return Crossed(mean, low, high, "images", more, words)
+
+
+def _enough(least: int, mean: float, of_seeds: float, of_images: float, *, alpha: float) -> int:
+    """Seeds from `least` on whose interval, by t as that of `crossed`, leaves out zero with probability `POWER`."""
+    for seeds in range(least, least + 200):
+        variance = of_seeds / seeds + of_images
+        freedom = (seeds - 1) / max((of_seeds / seeds / variance) ** 2, 1e-9)
+        bound = stats.t.ppf(1 - alpha / 2, freedom)
+        # the noncentral t, of whose tables SciPy's ends early: at many degrees of freedom it is the normal
+        law = stats.norm(mean / sqrt(variance)) if freedom > 200 else stats.nct(freedom, mean / sqrt(variance))
+        if not law.sf(bound) < POWER:
+            return seeds
+    return least + 200
 
 
 def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> dict[str, Any]:

@@ -118,13 +118,13 @@ def seeds_needed(effect: float, *, alpha: float = ALPHA, power: float = POWER) -
     size = abs(effect)
     if isnan(size) or size < NONE:
         return None
-    for n in range(signs_needed(alpha), 100_000):
+    normal = ceil(((stats.norm.ppf(1 - alpha / 4) + stats.norm.ppf(power)) / size) ** 2)  # t needs as many or more
+    least = max(signs_needed(alpha), normal)
+    for n in range(least, 200):
         bound = stats.t.ppf(1 - alpha / 4, n - 1)
-        if 1 - stats.nct.cdf(bound, n - 1, size * sqrt(n)) >= power:
+        if not stats.nct.sf(bound, n - 1, size * sqrt(n)) < power:  # NaN: an effect beyond all tables
             return n
-        if n > 200:
-            return ceil(((stats.norm.ppf(1 - alpha / 4) + stats.norm.ppf(power)) / size) ** 2)
-    return None
+    return least
 
 
 def signs_needed(alpha: float = ALPHA) -> int:
@@ -175,9 +175,18 @@ def compare(
     p_values = [permutation_p(a, b) if len(a) > 1 else 1.0 for _, _, a, b in found]
     corrected = holm(p_values)
     return [
-        _pair(first, second, a - b, p, p_family, len(found), unit, scale, higher, alpha)
+        _pair(first, second, _differences(a, b), p, p_family, len(found), unit, scale, higher, alpha)
         for (first, second, a, b), p, p_family in zip(found, p_values, corrected, strict=True)
     ]
+
+
+def _differences(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """a - b, those alike that are but for rounding: 0.98 - 0.97 is not 0.97 - 0.96 in binary."""
+    d = a - b
+    rounding = 1e-12 * max(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0))
+    if len(d) and np.ptp(d) <= rounding:
+        d[:] = 0.0 if abs(d[0]) <= rounding else d[0]
+    return d
 
 
 def _pair(
@@ -186,7 +195,7 @@ def _pair(
 ) -> Pair:  # fmt: skip
     n = len(d)
     mean = float(d.mean()) if n else float("nan")
-    sd = float(d.std(ddof=1)) if n > 1 else float("nan")
+    sd = (float(d.std(ddof=1)) if np.ptp(d) else 0.0) if n > 1 else float("nan")
     low, high = interval(d) if n else (float("nan"), float("nan"))
     effect = mean / sd if n > 1 and sd > 0 else float("nan")
     needed = seeds_needed(effect, alpha=alpha / family) if n > 1 else None
@@ -218,7 +227,7 @@ def _pair(
             chance = f", which among {family} pairs may be chance" if p <= alpha else ""
             words += f" ({told(mean)} seen, p = {p:.2g}{chance})"
         if more:
-            needs = f"; about {more} more seeds would tell {told(mean)}"
+            needs = f"; about {more} more seed{'s' * (more > 1)} would tell {told(mean)}"
     return Pair(first, second, n, mean, low, high, effect, p, p_family, verdict, words, more, needs)
 
 

@@ -214,12 +214,17 @@ def _power(splits: Splits) -> Iterable[Finding]:
             yield Finding("warning", "power", f"There are no {split} images.", f"Give --{split}-size.")
             continue
         width, difference = half_width(n), detectable_difference(n)
+        differ = (
+            f"cannot be told apart: that takes {images_needed(0.1):,}, with one of them right on every such image"
+            if difference is None
+            else f"differ visibly from {100 * difference:.1f} points on"
+        )
         yield Finding(
             "warning" if width > 0.05 else "note",
             "power",
             f"With {n:,} {split} images an accuracy carries up to {100 * width:.1f} points either way; two networks "
-            f"that disagree on a tenth of them differ visibly from {100 * difference:.1f} points on.",
+            f"that disagree on a tenth of them {differ}.",
             f"For a difference of 1 point about {images_needed(0.01):,} images are needed."
-            if difference > 0.01
+            if difference is None or difference > 0.01
             else "",
         )

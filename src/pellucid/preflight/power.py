@@ -30,10 +30,11 @@ def half_width(n: int, accuracy: float = 0.5) -> float:
     return z / (1 + z * z / n) * sqrt(accuracy * (1 - accuracy) / n + z * z / (4 * n * n))
 
 
-def detectable_difference(n: int, *, disagreement: float = 0.1) -> float:
+def detectable_difference(n: int, *, disagreement: float = 0.1) -> float | None:
     """Smallest difference of two accuracies, as a fraction, found on the same `n` images with 80 % power at 5 %.
 
-    disagreement: share of the images that just one of the two gets right. The difference cannot be above it.
+    disagreement: share of the images that just one of the two gets right. The difference cannot be above it: None
+    where even that would not be found on so few images.
 
     >>> round(detectable_difference(10_000, disagreement=0.1), 4)
     0.0089
@@ -42,8 +43,9 @@ def detectable_difference(n: int, *, disagreement: float = 0.1) -> float:
     z_a, z_b = _quantile(1 - LEVEL / 2), _quantile(POWER)
     # delta = z_a sqrt(d/n) + z_b sqrt((d - delta^2)/n), solved for delta: a quadratic
     a, constant = z_b * z_b / n, z_a * sqrt(disagreement / n)
-    delta = (constant + sqrt(constant**2 - (1 + a) * (constant**2 - a * disagreement))) / (1 + a)
-    return min(delta, disagreement)
+    inside = constant**2 - (1 + a) * (constant**2 - a * disagreement)
+    delta = (constant + sqrt(max(inside, 0.0))) / (1 + a)
+    return delta if inside >= 0 and delta <= disagreement else None
 
 
 def images_needed(difference: float, *, disagreement: float = 0.1) -> int:

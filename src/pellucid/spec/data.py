@@ -56,4 +56,5 @@ class DataSpec:
             raise UsageError(f"channels: expected 1 (gray) or 3 (colour), found {self.channels}.")
         if self.unreadable not in ("refuse", "skip"):
             raise UsageError(f"unreadable: expected refuse or skip, found {self.unreadable!r}.")
-        object.__setattr__(self, "views", tuple(self.views))
+        views = (self.views,) if isinstance(self.views, str) else self.views
+        object.__setattr__(self, "views", tuple(views))

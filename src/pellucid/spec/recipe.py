@@ -113,6 +113,10 @@ class Recipe:
         _require(
             "time_budget", self.time_budget, self.time_budget is None or self.time_budget > 0, "a number above 0"
         )
+        share = self.stop_at is not None and self.stop_metric.endswith("accuracy")
+        _require(
+            "stop_at", self.stop_at, not share or 0 < (self.stop_at or 0) <= 1, "a share such as 0.99, at most 1"
+        )
         falls = self.schedule in ("cosine", "linear", "plateau")
         _require("min_lr", self.min_lr, not falls or self.min_lr <= self.lr, f"at most lr, {self.lr:g}")
         _require(
@@ -128,7 +132,7 @@ class Recipe:
 
 def _require(name: str, value: object, holds: bool, expected: str) -> None:
     if not holds:
-        raise UsageError(f"{name}: expected {expected}, found {value}.")
+        raise UsageError(f"{name}: expected {expected}, found {value!r}.")
 
 
 def higher_is_better(metric: str) -> bool:

@@ -19,19 +19,22 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pellucid.errors import StorageError, UsageError, unknown_name
+from pellucid.errors import BusyError, StorageError, UsageError, unknown_name
 from pellucid.storage import atomic, sealed
 from pellucid.storage.sealed import Tensors
 
 WEIGHTS = ("best", "last")
 #: States kept: the newest, and one to fall back to if it is damaged.
 STATES = 2
+#: Hundredths of a second that a lock is waited for.
+_PATIENCE = 20
 _ID = re.compile(r"[a-z0-9_][a-z0-9._-]{0,127}")
 
 
@@ -196,7 +199,13 @@ class RunFolder:
         """The "best" or "last" weights. Raises UsageError for another word, StorageError where there are none."""
         path = self._weights(which)
         if not path.exists():
-            raise StorageError(f"{self.id}: expected {which} weights, found none yet. Train it first.")
+            ended = self.result()
+            what = (
+                f"found that it ended {ended['status']} ({ended['reason']}). Train it with other values."
+                if ended
+                else "found none yet. Train it first."
+            )
+            raise StorageError(f"{self.id}: expected {which} weights, {what}")
         return sealed.read_tensors(path)[0]
 
     def _weights(self, which: str) -> Path:
@@ -294,14 +303,17 @@ def locked(folder: Path) -> Iterator[None]:
     with atomic.translated(folder / ".lock", 0):
         descriptor = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o666)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        for _ in range(_PATIENCE):  # one who only asks whether it is locked holds it for microseconds
+            with suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            time.sleep(0.01)
+        else:
             owner = os.read(descriptor, 20).decode(errors="replace").strip() or "unknown"
-            raise StorageError(
+            raise BusyError(
                 f"{folder.name}: expected to be the only process at it, found process {owner} too. "
                 "Wait for it, or stop it."
-            ) from None
+            )
         with suppress(OSError):  # the number is for the message alone
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import StorageError
+from pellucid.errors import DamagedError
 from pellucid.storage import atomic
 
 Tensors = dict[str, NDArray[Any]]
@@ -31,7 +31,7 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The document that `write_json` wrote. Raises StorageError where it is missing, torn or changed."""
+    """The document that `write_json` wrote. Raises DamagedError where it is torn or changed."""
     try:
         document = json.loads(_bytes(path))
         seal = document.pop(_SEAL)
@@ -51,7 +51,7 @@ def append_line(path: Path, entry: dict[str, Any]) -> None:
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The entries that `append_line` added; none for a file that is not there.
 
-    A last line cut short by a kill is left out. Raises StorageError for any other line that does not match.
+    A last line cut short by a kill is left out. Raises DamagedError for any other line that does not match.
     """
     if not path.exists():
         return []
@@ -83,7 +83,7 @@ def write_tensors(path: Path, tensors: Tensors, metadata: dict[str, str]) -> Non
 
 
 def read_tensors(path: Path) -> tuple[Tensors, dict[str, str]]:
-    """The arrays and metadata that `write_tensors` wrote. Raises StorageError where missing, torn or changed."""
+    """The arrays and metadata that `write_tensors` wrote. Raises DamagedError where torn or changed."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -114,8 +114,8 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
 
 
-def _damaged(path: Path, what: str) -> StorageError:
-    return StorageError(
+def _damaged(path: Path, what: str) -> DamagedError:
+    return DamagedError(
         f"{path}: expected the file as it was written, found that {what}. The disk or another program changed it; "
         "restore it from a copy, or delete the run."
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pellucid.datasets._load import load
-from pellucid.errors import DataError, UsageError, unknown_name
+from pellucid.errors import DamagedError, DataError, UsageError, unknown_name
 from pellucid.spec.data import DataSpec
 from pellucid.spec.network import Network
 from pellucid.spec.run import RunSpec
@@ -82,7 +82,11 @@ def run_all(
         spec = spec if spec.threads else replace(spec, threads=1)
         pending[spec.id] = Task(spec, (earlier or {}).get(spec.id))
     for name in list(pending):
-        result = RunFolder.open(root, name).result() if RunFolder.exists(root, name) else None
+        try:
+            result = RunFolder.open(root, name).result() if RunFolder.exists(root, name) else None
+        except DamagedError as error:
+            yield Outcome(pending.pop(name).spec, None, str(error))
+            continue
         if result is not None:
             yield told(pending.pop(name).spec, result)
     if not pending:

@@ -87,7 +87,12 @@ def run(
             folder = RunFolder.create(root, spec.id, manifest, before=before)
         else:
             decisions = decide(chosen, spec, network, splits.shape, classes, probes)
-            folder = RunFolder.create(root, spec.id, _manifest(spec, splits, decisions, chosen))
+            try:
+                folder = RunFolder.create(root, spec.id, _manifest(spec, splits, decisions, chosen))
+            except StorageError:
+                if not RunFolder.exists(root, spec.id):
+                    raise
+                folder = RunFolder.open(root, spec.id)  # another process was quicker
     _same_spec(folder, spec)
     with folder.lock():
         _same_images(folder, splits)  # also of a run that is over: its numbers are of other images

@@ -157,12 +157,24 @@ def data_spec(data: Any, values: dict[str, Any]) -> DataSpec:
         return replace(data, **values)
     if data is None:
         raise UsageError("train: expected a data set, found none. Name one (pellucid data list) or give a folder.")
+    if not isinstance(data, (str, Path)):
+        raise UsageError(
+            f"data: expected a name, a folder or a DataSpec, found {type(data).__name__}. For arrays there is "
+            "pellucid.Classifier."
+        )
     text = str(data)
+    if Path(text).is_file():
+        raise DataError(f"{text}: expected a folder of images, one folder a class, found a file. Name the folder.")
     if Path(text).is_dir() and (text not in catalog.names("datasets")):
         return DataSpec(name="image_folder", path=str(Path(text).resolve()), **values)
     if "/" in text or text.startswith("."):
         raise DataError(f"{text}: expected a folder of images, one folder a class, found no such folder.")
-    return DataSpec(name=catalog.check("datasets", text), **values)
+    try:
+        return DataSpec(name=catalog.check("datasets", text), **values)
+    except UsageError as error:
+        if text in catalog.names("datasets"):
+            raise
+        raise UsageError(f"{error} Nor is there a folder of that name here.") from None
 
 
 def _read(path: Path) -> dict[str, Any]:

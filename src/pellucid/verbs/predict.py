@@ -63,11 +63,12 @@ class Predictions:
         )
 
 
-def predict(run: Run, files: Sequence[str | Path], *, weights: str = "best") -> Predictions:
-    """Class probabilities of picture files, read as the run's images were: channels, size, views.
+def predict(run: Run, files: str | Path | Sequence[str | Path], *, weights: str = "best") -> Predictions:
+    """Class probabilities of picture files, or of one, read as the run's images were: channels, size, views.
 
     Raises DataError naming every file that is not there or not a picture.
     """
+    files = [files] if isinstance(files, (str, Path)) else files
     from scipy.special import softmax
 
     images = as_run_sees(run, files)
@@ -99,7 +100,7 @@ def as_run_sees(run: Run, files: Sequence[str | Path]) -> Images:
         pixels.append(image)
     if failed:
         raise DataError(
-            f"predict: expected {len(files)} pictures, found {len(failed)} that cannot be read: "
+            f"expected {len(files)} picture{'s' * (len(files) != 1)}, found {len(failed)} that cannot be read: "
             f"{'; '.join(failed[:5])}"
             f"{' ...' if len(failed) > 5 else ''}. Check the paths, or leave them out."
         )

@@ -75,7 +75,10 @@ def study(
             while True:
                 found = None
                 folder.save({**asked.to_dict(), "beside": asked.beside()})
-                kept = kept.with_runs({(trial.label, trial.seed): spec.id for trial, spec in specs})
+                own = {(trial.label, trial.seed): spec.id for trial, spec in specs}
+                if any(kept.runs.get(trial, run) != run for trial, run in own.items()):
+                    kept = replace(kept, looks=())  # they were at other runs
+                kept = kept.with_runs(own)
                 folder.save_progress(kept)
                 if begun is not None:
                     begun(specs)

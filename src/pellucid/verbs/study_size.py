@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.errors import DataError, SpecError, UsageError
+from pellucid.errors import DamagedError, DataError, SpecError, UsageError
 from pellucid.evaluation.comparison import seeds_to_say
 from pellucid.spec.run import RunSpec
 from pellucid.spec.study import MANY, Study, label
@@ -83,5 +83,8 @@ def estimate(
 
 
 def is_finished(root: Path, run: str) -> bool:
-    """Whether a run is there and over. run: "" of a trial that was never begun."""
-    return is_begun(root, run) and RunFolder.open(root, run).result() is not None
+    """Whether a run is there and over, or damaged: then it is not trained either. run: "" of one never begun."""
+    try:
+        return is_begun(root, run) and RunFolder.open(root, run).result() is not None
+    except DamagedError:
+        return True

@@ -51,7 +51,7 @@ def standing(found: Studied) -> list[str]:
 
 def cautions(found: Studied) -> list[str]:
     """What takes something away from all that: edges of ranges, seeds left out, seeds added after a look."""
-    lines = list(found.on_edge)
+    lines = [*found.on_edge, *_without_effect(found)]
     if found.other_seeds and found.pairs:
         lines.append(
             f"seeds {', '.join(map(str, found.other_seeds))} have runs too and are not counted: seeds that are "
@@ -71,6 +71,16 @@ def cautions(found: Studied) -> list[str]:
             f"claims, make up to {each * (len(earlier) + 1):.0f} %; --until-clear keeps them to {each:.0f} %"
         )
     return lines
+
+
+def _without_effect(found: Studied) -> list[str]:
+    """Pairs of which all runs gave the same loss to the last digit: an option that the others leave unused."""
+    losses = {arm: found.values(config, "validation_loss") for arm, config in found.chosen.items()}
+    return [
+        f"{pair.first} and {pair.second} gave the same network in every seed: what sets them apart has no effect"
+        for pair in found.pairs
+        if pair.n > 1 and losses[pair.first] == losses[pair.second] and None not in losses[pair.first]
+    ]
 
 
 def _without_result(found: Studied) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pellucid.errors import UsageError
-from pellucid.evaluation.by_image import crossed, mcnemar
+from pellucid.evaluation.by_image import _enough, crossed, mcnemar
 
 
 def test_seeds_and_images_are_told_apart() -> None:
@@ -44,6 +44,22 @@ def test_intervals_over_seeds_and_images_cover() -> None:
         found = crossed(first, second)
         covered += found.low <= 0 <= found.high
     assert covered >= 0.9 * 150
+
+
+def test_what_it_needs_tells_the_difference_in_four_of_five() -> None:
+    """Effects of seeds and images are drawn from the variances that the answers have: power of the interval there."""
+    generator = np.random.default_rng(0)
+
+    def answers(seeds: int, images: int, of_seeds: float, of_images: float) -> tuple[np.ndarray, np.ndarray]:
+        both = generator.normal(0.06, of_seeds, (seeds, 1)) + generator.normal(0, of_images, images)
+        return generator.random((seeds, images)) < 0.5 + both, generator.random((seeds, images)) < 0.5
+
+    few = next(one for one in (crossed(*answers(3, 3000, 0.04, 0.0)) for _ in range(99)) if one.bottleneck == "seeds")
+    assert f"about {few.more} more seed" in few.words and few.more >= 2
+    assert _enough(3, 0.02, 1e-4, 1e-9, alpha=0.05) == 5, "two seeds of sd 0.01: t at three has a power of 0.47"
+    assert _enough(4, 1e9, 1.0, 0.0, alpha=0.05) == 4
+    wide = next(one for one in (crossed(*answers(3, 60, 0.1, 0.3)) for _ in range(99)) if "more and" in one.words)
+    assert wide.bottleneck == "images" and "no number of seeds will do: about" in wide.words
 
 
 def test_mcnemar_counts_the_images_that_one_alone_gets_right() -> None:

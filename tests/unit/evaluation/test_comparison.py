@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
+import time
 
 import numpy as np
 import pytest
 
 from pellucid.errors import UsageError
-from pellucid.evaluation.comparison import ALPHA, LOOKS, compare, detectable, interval, seeds_needed, summary
+from pellucid.evaluation.comparison import (
+    ALPHA,
+    LOOKS,
+    compare,
+    detectable,
+    interval,
+    seeds_needed,
+    signs_needed,
+    summary,
+)
 from pellucid.evaluation.permutation import permutation_p, reachable_p
 
 
@@ -128,3 +138,21 @@ def test_a_difference_that_is_rounding_asks_for_no_seeds() -> None:
     second = [first[k] + step for k, step in enumerate((1e-4, -1e-4, 2e-4, -2e-4, 3e-4, -3e-4))]
     (pair,) = compare({"a": first, "b": second})
     assert abs(pair.difference) < 1e-15 and pair.more is None and "more seeds" not in pair.words
+
+
+def test_differences_that_are_equal_but_for_rounding_have_no_spread() -> None:
+    right = [340, 345, 338, 350, 341, 344]
+    (pair,) = compare({"a": [k / 360 for k in right], "b": [(k - 4) / 360 for k in right]})
+    assert math.isnan(pair.effect) and (pair.low, pair.high) == (pair.difference, pair.difference)
+    (same,) = compare({"a": [0.1 + 0.2] * 3, "b": [0.3] * 3})
+    assert same.difference == 0 and same.p == 1
+    assert seeds_needed(1e15) == signs_needed() and seeds_needed(0.02, power=0.8) > 20_000
+
+
+def test_many_pairs_are_compared_in_a_moment() -> None:
+    generator = np.random.default_rng(0)
+    arms = {f"arm {k}": list(generator.normal(0.9, 0.01, 10)) for k in range(12)}
+    compare(arms)  # the ways to deal are drawn
+    start = time.perf_counter()
+    assert len(compare(arms)) == 66
+    assert time.perf_counter() - start < 20

@@ -88,6 +88,7 @@ def test_half_width_is_half_of_wilsons_interval() -> None:
 def test_a_detectable_difference_is_detected_in_four_of_five_cases() -> None:
     n, disagreement = 2000, 0.1
     difference = detectable_difference(n, disagreement=disagreement)
+    assert difference is not None
     assert images_needed(difference, disagreement=disagreement) == pytest.approx(n, rel=0.01)
     generator = np.random.default_rng(0)
     better = (disagreement + difference) / 2
@@ -95,6 +96,17 @@ def test_a_detectable_difference_is_detected_in_four_of_five_cases() -> None:
     p = [min(1.0, 2 * binom.sf(max(a, b) - 1, a + b, 0.5)) for a, b, _ in counts]
     found = np.mean(np.array(p) < 0.05)
     assert 0.74 < found < 0.86  # the exact test is a little more careful than the formula
+
+
+def test_on_few_images_no_difference_can_be_detected() -> None:
+    fewest = images_needed(0.1)
+    assert fewest == 77
+    assert [detectable_difference(n) for n in (1, 2, 3, 4, 20, fewest - 1)] == [None] * 6
+    found = detectable_difference(fewest)
+    assert found is not None and found <= 0.1
+    few = Images(photographs(60)[:2], np.arange(2, dtype=np.int64), ("a", "b"))
+    told = " ".join(one.message for one in examine("few", Splits(few, few, few, Scaling.unit(1))).findings)
+    assert "cannot be told apart: that takes 77" in told
 
 
 def test_groups_are_guessed_from_counters_and_found_in_two_splits() -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -203,3 +204,23 @@ def test_a_run_is_found_by_a_part_of_its_name(tmp_path: Path) -> None:
         find(tmp_path, "-")
     with pytest.raises(UsageError, match="Did you mean lenet5-a"):
         find(tmp_path, "lenet6-a")
+
+
+def test_who_only_asks_is_in_nobodys_way(tmp_path: Path) -> None:
+    """To ask whether a run is locked holds its lock for a moment: one who wants it waits that long."""
+    folder = RunFolder.create(tmp_path, "asked", {})
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            folder.status()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        for _ in range(300):
+            with folder.lock():
+                pass
+    finally:
+        over.set()
+        asking.join()

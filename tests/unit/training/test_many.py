@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from pellucid.spec.network import ForeignModule
 from pellucid.spec.run import RunSpec
 from pellucid.storage.run_folder import RunFolder
 from pellucid.training.executors import local
-from pellucid.training.executors.task import Outcome, Task, told
+from pellucid.training.executors.task import Outcome, Task, run_when_free, told
 from pellucid.training.many import opened, run_all
 from pellucid.training.run import goes_on, run
 
@@ -172,3 +173,30 @@ def test_a_script_without_a_guard_is_run_once(tmp_path: Path) -> None:
     )
     told = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["once", "0"]
+
+
+def test_who_comes_second_to_a_run_waits_for_it(tmp_path: Path) -> None:
+    """Between the question whether a run is free and its lock another process may have begun it."""
+    one = spec(seed=3)
+    list(run_all([spec(seed=4)], tmp_path, probes=tmp_path, workers=1))  # images and probe are there
+    started, results = threading.Barrier(2), []
+
+    def begin() -> None:
+        started.wait()
+        results.append(run_when_free(Task(one), tmp_path, tmp_path))
+
+    both = [threading.Thread(target=begin) for _ in range(2)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert len(results) == 2 and results[0].result == results[1].result is not None
+
+
+def test_a_damaged_run_is_told_and_keeps_no_other_from_training(tmp_path: Path) -> None:
+    specs = [spec(seed) for seed in range(2)]
+    list(run_all(specs[:1], tmp_path, probes=tmp_path, workers=1))
+    (tmp_path / specs[0].id / "result.json").write_text("{")
+    found = {one.spec.id: one for one in run_all(specs, tmp_path, probes=tmp_path, workers=1)}
+    assert "expected the file as it was written" in found[specs[0].id].error
+    assert found[specs[1].id].result is not None

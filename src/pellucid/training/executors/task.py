@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pellucid.datasets._load import load
-from pellucid.errors import InterruptedRunError, PellucidError, StorageError
+from pellucid.errors import BusyError, DamagedError, InterruptedRunError, PellucidError, StorageError
 from pellucid.images import Splits
 from pellucid.spec.data import DataSpec
 from pellucid.spec.run import RunSpec
@@ -61,12 +61,14 @@ class Executor(Protocol):
 def run_task(task: Task, root: Path, probes: Path) -> Outcome:
     """In the other process: one run to its end.
 
-    Whatever goes wrong in it is its outcome, with where it did in its events. Raises InterruptedRunError, and
-    StorageError where it cannot be written: that is no fault of the run.
+    Whatever goes wrong in it is its outcome, with where it did in its events, also that its folder is damaged. Raises
+    InterruptedRunError, BusyError, and StorageError where it cannot be written: that is no fault of the run.
     """
     try:
         for _ in run(task.spec, _images(task.spec.data), root, probes=probes, earlier=task.earlier):
             pass
+    except DamagedError as error:
+        return Outcome(task.spec, None, str(error))
     except (InterruptedRunError, StorageError):
         raise
     except PellucidError as error:
@@ -93,9 +95,11 @@ def _words(error: Exception) -> str:
 
 def run_when_free(task: Task, root: Path, probes: Path) -> Outcome:
     """`run_task`, once no other process is at the run: one whose node has died lets go of it when it notices."""
-    while is_locked(root / task.spec.id):
+    while True:
+        with suppress(BusyError):  # begun by another process between question and lock
+            if not is_locked(root / task.spec.id):
+                return run_task(task, root, probes)
         time.sleep(0.2)
-    return run_task(task, root, probes)
 
 
 @lru_cache(maxsize=2)

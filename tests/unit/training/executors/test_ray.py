@@ -85,8 +85,11 @@ def test_a_node_that_is_killed_costs_no_trial_and_no_bit(tmp_path: Path, nodes: 
     killed = threading.Event()
 
     def kill() -> None:
-        while sum(1 for _ in cluster.glob("*/states/*")) < 3:
-            time.sleep(0.05)
+        while (
+            sum(not (run / "result.json").exists() for run in {one.parents[1] for one in cluster.glob("*/states/*")})
+            < 2
+        ):
+            time.sleep(0.02)  # until each node has a run
         nodes.remove_node(second, allow_graceful=False)
         killed.set()
 
