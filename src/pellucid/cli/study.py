@@ -37,7 +37,7 @@ def study(
     ] = None,
     tune: Annotated[
         list[str] | None,
-        typer.Option(help="NAME=VALUES or log:LOW:HIGH:COUNT, tried in every arm; validation chooses."),
+        typer.Option(help="NAME=VALUES, log:LOW:HIGH:COUNT or random:..., tried in every arm; validation chooses."),
     ] = None,
     metric: Annotated[
         str | None, typer.Option(help="What is compared, such as test_loss, epochs or seconds \\[test_accuracy].")

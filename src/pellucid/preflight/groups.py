@@ -13,14 +13,15 @@ _COUNTER = re.compile(r"[ _.\-(]*\d+\)?$")
 def stem_groups(sources: Sequence[str]) -> dict[str, int]:
     """Files by what their names begin with when the trailing counter is taken away.
 
-    sources: relative paths. A stem that all files of a folder share says nothing and is left out, as is one of a
-    single file.
+    sources: relative paths. A stem that all files share says nothing and is left out, as is the folder's own name,
+    and one of a single file.
 
     >>> stem_groups(["a/film1_001.png", "a/film1_002.png", "a/film2_001.png", "a/film2_007.png", "a/x.png"])
     {'film1': 2, 'film2': 2}
     """
     stems = [_COUNTER.sub("", source.rpartition("/")[2].rpartition(".")[0]) for source in sources]
-    counts = Counter(stem for stem in stems if stem)
+    folders = [source.rpartition("/")[0].rpartition("/")[2].lower() for source in sources]
+    counts = Counter(stem for stem, folder in zip(stems, folders, strict=True) if stem and stem.lower() != folder)
     several = {stem: count for stem, count in sorted(counts.items()) if count > 1}
     return several if len(several) > 1 else {}
 

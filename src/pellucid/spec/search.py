@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 from pellucid.errors import UsageError, unknown_name
@@ -53,6 +54,12 @@ class Search:
             raise UsageError(f"search {self.name}: expected seeds as its own (--seeds), found the option seed.")
         check_seeds(f"search {self.name}", self.seeds)
 
+    @property
+    def points(self) -> int:
+        """How many are trained: as many as trials, or all that a space of choices and whole numbers has."""
+        sizes = [len(one.values) for one in self.space if one.values is not None]
+        return min(self.trials, prod(sizes)) if len(sizes) == len(self.space) else self.trials
+
     def rungs(self, epochs: int) -> list[tuple[int, int]]:
         """Successive halving (jamieson2016): points and epochs of each rung, the last with all epochs.
 
@@ -60,9 +67,9 @@ class Search:
         [(27, 1), (9, 3), (3, 9)]
         """
         found = [epochs]
-        while found[0] // self.eta >= self.least_epochs and self.trials // self.eta ** len(found) >= 1:
+        while found[0] // self.eta >= self.least_epochs and self.points // self.eta ** len(found) >= 1:
             found.insert(0, found[0] // self.eta)
-        return [(self.trials // self.eta**k, each) for k, each in enumerate(found)]
+        return [(self.points // self.eta**k, each) for k, each in enumerate(found)]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import exp, log
 from typing import Any
 
 from pellucid.errors import UsageError
+from pellucid.spec.draws import share
 from pellucid.spec.study import Config, values_from_text
 
 KINDS = ("log", "linear", "int", "choice")
@@ -42,6 +42,17 @@ class Dimension:
         if self.kind == "log":
             return rounded(exp(log(self.low) + share * log(self.high / self.low)))
         return rounded(self.low + share * (self.high - self.low))
+
+    @property
+    def values(self) -> Sequence[Any] | None:
+        """All values of choices and of whole numbers; None of a range without steps.
+
+        >>> Dimension("layers", "int", 1, 3).values, Dimension("lr", "log", 0.001, 0.1).values
+        (range(1, 4), None)
+        """
+        if self.kind == "choice":
+            return self.choices
+        return range(int(self.low), int(self.high) + 1) if self.kind == "int" else None
 
     def share(self, value: float) -> float:
         """Where a value of a range of numbers lies in it, from 0 to 1."""
@@ -105,12 +116,7 @@ def drawn(space: Iterable[Dimension], seed: int, index: int) -> Config:
 
     More points, or another dimension beside it, leave what was drawn for a name as it is.
     """
-    return {one.name: one.at(_share(f"{seed}/{index}/{one.name}")) for one in space}
-
-
-def _share(words: str) -> float:
-    """From 0 to below 1."""
-    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:6], "big") / 2**48
+    return {one.name: one.at(share(f"{seed}/{index}/{one.name}")) for one in space}
 
 
 def rounded(value: float) -> float:

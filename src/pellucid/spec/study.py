@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,6 +16,7 @@ from math import exp, log, prod
 from typing import Any
 
 from pellucid.errors import UsageError, unknown_name
+from pellucid.spec.draws import share
 
 ROLES = ("compare", "tune")
 #: Trials beyond which a study is not begun without a word.
@@ -259,10 +261,17 @@ def _plain(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
+#: Words of a range: even steps, or draws.
+_RANGES = ("log", "linear", "lograndom", "random")
+_NUMBER = re.compile(r"\s*[+-]?[\d.]+(e[+-]?\d+)?\s*", re.IGNORECASE)
+
+
 def factor_from_text(text: str, *, role: str = "compare") -> Factor:
     """``lr=0.001,0.01``, ``lr=log:1e-4:1e-1:4`` or ``dropout=linear:0:0.5:3`` as a factor.
 
-    Levels of a range are whole numbers where its ends are written so and all of them are.
+    log and linear give even steps from end to end; lograndom and random as many draws (bergstra2012), which depend on
+    the name alone, so that more of them hold the fewer. Levels are whole numbers where the ends are written so and
+    all of them are, as draws are made to be.
 
     Raises UsageError for anything else.
 
@@ -272,28 +281,38 @@ def factor_from_text(text: str, *, role: str = "compare") -> Factor:
     ('adam', 'sgd')
     >>> factor_from_text("hidden_size=linear:16:64:3").levels
     (16, 40, 64)
+    >>> factor_from_text("hidden_size=random:16:64:3").levels
+    (17, 21, 22)
     """
     name, equals, words = text.partition("=")
     name = name.strip().replace("-", "_")
     if not equals or not name or not words:
         raise UsageError(f"factor: expected NAME=VALUE,VALUE..., found {text!r}. For instance lr=0.001,0.01.")
     kind, *rest = words.split(":")
-    if kind in ("log", "linear"):
+    if kind in _RANGES:
         try:
             *ends, last = rest
             (low, high), count = map(float, ends), int(last)
         except ValueError:
             raise UsageError(f"factor {name}: expected {kind}:LOW:HIGH:COUNT, found {words!r}.") from None
-        if count < 2 or low >= high or (kind == "log" and low <= 0):
+        by_log, by_chance = kind.startswith("log"), kind.endswith("random")
+        if count < 2 or low >= high or (by_log and low <= 0):
             raise UsageError(
-                f"factor {name}: expected two levels or more from low to high{' above 0' if kind == 'log' else ''}, "
+                f"factor {name}: expected two levels or more from low to high{' above 0' if by_log else ''}, "
                 f"found {words!r}."
             )
-        shares = [k / (count - 1) for k in range(count)]
-        levels = [exp(log(low) + s * log(high / low)) if kind == "log" else low + s * (high - low) for s in shares]
-        numbers = [float(f"{level:.6g}") for level in levels]
-        whole = all(end.strip().isdecimal() for end in ends) and all(one.is_integer() for one in numbers)
-        return Factor(name, tuple(int(one) if whole else one for one in numbers), role)
+        shares = [share(f"0/{k}/{name}") if by_chance else k / (count - 1) for k in range(count)]
+        levels = [exp(log(low) + s * log(high / low)) if by_log else low + s * (high - low) for s in shares]
+        whole = all(end.strip().isdecimal() for end in ends)
+        numbers = [float(round(level) if whole and by_chance else f"{level:.6g}") for level in levels]
+        whole = whole and all(one.is_integer() for one in numbers)
+        known = sorted(set(numbers)) if by_chance else numbers
+        return Factor(name, tuple(int(one) if whole else one for one in known), role)
+    if kind.isalpha() and rest and all(_NUMBER.fullmatch(one) for one in rest):
+        raise UsageError(
+            f"factor {name}: expected values with commas or one of {', '.join(_RANGES)} with :LOW:HIGH:COUNT, "
+            f"found {words!r}."
+        )
     return Factor(name, values_from_text(f"factor {name}", words), role)
 
 

@@ -6,16 +6,19 @@ of the search and of those scores alone, so that a search that is begun again as
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from pellucid.errors import UsageError
 from pellucid.spec.search import Search
 from pellucid.spec.space import Dimension, drawn, rounded
 from pellucid.spec.study import Config
 
-#: Draws that give nothing new before the space is taken to hold no more.
+#: Draws that give nothing new before the rest of the space is counted out.
 FRUITLESS = 200
 
 
@@ -82,14 +85,22 @@ PROPOSALS: dict[str, Callable[[Search, int], Proposals]] = {
 
 
 def _drawn(asked: Search) -> list[Point]:
+    """Points of the space, none twice; what is left when draws give nothing new is counted out, in a drawn order."""
     found: dict[str, Config] = {}
     index = fruitless = 0
-    while len(found) < asked.trials and fruitless < FRUITLESS:
+    while len(found) < asked.points and fruitless < FRUITLESS:
         config = drawn(asked.space, asked.seeds[0], index)
         index += 1
         key = repr(config)
         fruitless = fruitless + 1 if key in found else 0
         found.setdefault(key, config)
+    values = [one.values for one in asked.space if one.values is not None]
+    if len(found) < asked.points and len(values) == len(asked.space):
+        names = [one.name for one in asked.space]
+        whole: list[Config] = [dict(zip(names, one, strict=True)) for one in itertools.product(*values)]
+        for k in np.random.default_rng(asked.seeds[0]).permutation(len(whole)).tolist():
+            if len(found) < asked.points:
+                found.setdefault(repr(whole[k]), whole[k])
     return [Point(number, config) for number, config in enumerate(found.values())]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pellucid.displays.table import Table
 from pellucid.errors import UsageError
-from pellucid.spec import Conv, Dense
+from pellucid.spec import Conv, Dense, Residual
 from pellucid.spec.layer import Shape, shape_text
 from pellucid.spec.network import Network
 from pellucid.spec.shapes import LayerTrace, trace
@@ -73,13 +73,15 @@ def layer_table(network: Network, shape: Shape) -> Table:
 
 
 def totals(network: Network, shape: Shape) -> dict[str, dict[str, int]]:
-    """Sums over all layers, and over conv and dense layers apart; those in residual blocks are in "all" alone."""
+    """Sums over all layers, over conv and dense layers apart, and over whole residual blocks, where there are any."""
     rows = trace(network, shape)
     kinds = {
         "all": rows,
         "conv": [row for row in rows if isinstance(row.layer, Conv)],
         "dense": [row for row in rows if isinstance(row.layer, Dense)],
     }
+    if blocks := [row for row in rows if isinstance(row.layer, Residual)]:
+        kinds["residual"] = blocks
     return {
         kind: {
             "parameters": sum(row.trainable + row.not_trainable for row in chosen),

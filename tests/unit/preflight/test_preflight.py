@@ -113,6 +113,7 @@ def test_groups_are_guessed_from_counters_and_found_in_two_splits() -> None:
     names = ["cat/film1_001.png", "cat/film1_002.png", "dog/film2 (3).jpg", "dog/film2 (4).jpg", "dog/alone.jpg"]
     assert stem_groups(names) == {"film1": 2, "film2": 2}
     assert stem_groups(["a/img_1.png", "a/img_2.png"]) == {}
+    assert stem_groups([f"{name}/{name}_{k}.png" for name in ("red", "blue") for k in range(3)]) == {}
     assert divided({"train": ["a", "b"], "test": ["b", "c"]}) == {"b": ("train", "test")}
 
 

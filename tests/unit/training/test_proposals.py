@@ -44,6 +44,16 @@ def test_random_points_are_different_and_a_longer_search_begins_with_a_shorter_o
     assert sorted(one.config["optimizer"] for one in all_of_it) == ["adam", "sgd"]
 
 
+def test_a_space_of_choices_is_searched_to_its_last_point() -> None:
+    """Draws alone leave about thirty of 900 points out before two hundred in a row are old."""
+    space = tuple(dimension_from_text(f"{name}=int:1:30") for name in ("a", "b"))
+    (some,), (all_of_it,) = (rounds(asked("random", space=space, trials=n), 5, lambda _: 0.5) for n in (890, 1000))
+    assert len({repr(point.config) for point in all_of_it}) == 900 and all_of_it[: len(some)] == some
+    few = asked("halving", space=(dimension_from_text("a=1,2,3,4,5"),), trials=27)
+    assert few.rungs(9) == [(5, 3), (1, 9)]
+    assert [len(points) for points in rounds(few, 9, lambda _: 0.5)] == [5, 1]
+
+
 def test_halving_promotes_the_best_in_their_order() -> None:
     first, second, third = rounds(asked("halving"), 9, near_a_hundredth)
     assert [(len(one), one[0].epochs) for one in (first, second, third)] == [(12, 1), (4, 3), (1, 9)]

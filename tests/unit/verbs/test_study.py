@@ -275,6 +275,7 @@ def test_seeds_are_added_until_it_is_clear(tmp_path: Path) -> None:
         (["lr=0.1,0.1"], r"expected different levels \(numbers by six digits\), found 0.1 2 times: 0.1, 0.1"),
         (["lr=0.1,"], "expected a value before and after each comma, found '0.1,'"),
         (["lr=linear:0:1:3:9"], "expected linear:LOW:HIGH:COUNT, found 'linear:0:1:3:9'"),
+        (["lr=rand:1e-4:1e-1:3"], "expected values with commas or one of log, linear, lograndom, random with :LOW"),
         (["lr=log:1e-4:1e-1:1000000"], "found 0.000100001 2 times: 0.0001, .* and more"),
         (["lr"], "factor: expected NAME=VALUE"),
         (["lr=log:1:0.1:3"], "two levels or more from low to high above 0"),

@@ -307,6 +307,9 @@ def test_ranges_of_whole_numbers_are_whole_and_dashes_are_underscores() -> None:
     )
     assert factor_from_text("hidden_size=log:16:256:5").levels == (16, 32, 64, 128, 256)
     assert [type(level) for level in factor_from_text("dropout=linear:0:1:3").levels] == [float] * 3
+    four, eight = (set(factor_from_text(f"lr=lograndom:1e-4:1e-1:{n}").levels) for n in (4, 8))
+    assert len(four) == 4 and len(eight) == 8 and four < eight and 1e-4 <= min(eight) < 1e-3 < max(eight) < 1e-1
+    assert all(isinstance(level, int) for level in factor_from_text("hidden_size=random:16:64:5").levels)
     assert [spec.network.name for _, spec in specs_of(asked)] == ["row_lstm"] * 2
 
 
