@@ -31,7 +31,8 @@ check: venv
 	$(BIN)/lint-imports --no-cache
 
 tests: venv
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long and not alone" -n 2 --dist worksteal
+	$(BIN)/python -m pytest -m "not long and alone"
 
 check-long: venv
 	$(BIN)/python -m pytest -m long

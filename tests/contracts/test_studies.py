@@ -11,7 +11,7 @@ import pytest
 from pellucid import catalog
 from pellucid.cli.app import app
 from pellucid.displays.display import Display
-from pellucid.spec.study import Figure, OtherImages, Study
+from pellucid.spec.study import METRICS, Figure, OtherImages, Study
 from pellucid.verbs import study_page
 from pellucid.verbs.figures import OF_A_RUN, OF_ALL, drawn
 from pellucid.verbs.reproduce import reported_study, reproduce
@@ -31,7 +31,9 @@ def test_a_study_is_data_with_a_summary(name: str) -> None:
         catalog.load("studies", name).__doc__ or ""
     )
     arms = {found.arm(config) for config in found.configs()}
-    assert set(found.reported) <= arms, set(found.reported) - arms
+    said = {*found.reported, *(one.arm for one in found.also_reported)}
+    assert said <= arms, said - arms
+    assert {one.metric for one in found.also_reported} <= set(METRICS) - {found.metric}
     for claim in found.claims:
         assert claim.first in arms, claim
         assert claim.least is not None or claim.second in arms, claim
@@ -136,10 +138,12 @@ def test_a_quick_study_ends_in_a_page_that_says_so(real_data: Path, tmp_path: Pa
 def test_a_quick_study_has_what_was_reported_of_what_it_trains(name: str) -> None:
     whole, quick = reported_study(name), reported_study(name, quick=True)
     arms = {quick.arm(config) for config in quick.configs()}
-    assert set(quick.reported) <= arms and {one.arm for one in quick.other_images} <= arms
+    assert {*quick.reported, *(one.arm for one in quick.also_reported)} <= arms
+    assert {one.arm for one in quick.other_images} <= arms
     assert {one.arm for one in quick.figures} <= arms | {""}
     assert all({one.first, one.second} <= arms | {None} for one in quick.claims)
     assert [one.words for one in quick.figures] == [one.words for one in whole.figures]
     if len(quick.configs()) == len(whole.configs()):
         assert list(quick.reported.values()) == list(whole.reported.values())
+        assert len(quick.also_reported) == len(whole.also_reported)
         assert [one.words for one in quick.claims] == [one.words for one in whole.claims]

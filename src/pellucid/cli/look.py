@@ -25,7 +25,8 @@ def look(
     channel: Annotated[list[int] | None, typer.Option(help="A channel of the layer; may be repeated.")] = None,
     target: Annotated[list[str] | None, typer.Option(help="A class, by name or number; may be repeated.")] = None,
     image: Annotated[
-        list[str] | None, typer.Option(help="Number of an image in the split, or a picture file; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Number of an image in the split, or a picture file; may be repeated; not both in one."),
     ] = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     weights: Annotated[str, typer.Option(help="best, last, or with --model a safetensors file.")] = "best",

@@ -31,7 +31,9 @@ class Crossed:
 
 
 def crossed(first: NDArray[np.bool_], second: NDArray[np.bool_], *, alpha: float = ALPHA) -> Crossed:
-    """Two arms' right answers, seeds x images, the same seeds and images in both. alpha: of what more would tell.
+    """Two arms' right answers, seeds x images, the same seeds and images in both.
+
+    alpha: probability of a false claim that `more` is reckoned for; the interval is always one of 95 %.
 
         d_si = first_si - second_si = mean + a_s + b_i + e_si
         variance of the mean = var(a) / S + var(b) / I + var(e) / (S I)
@@ -68,8 +70,12 @@ def crossed(first: NDArray[np.bool_], second: NDArray[np.bool_], *, alpha: float
     # of the variance that is allowed, half for the seeds where these alone are too few
     enough = seeds if of_seeds / seeds * bar < 1 else ceil(2 * of_seeds * bar)
     more = max(1, ceil((of_images + error / enough) / (1 / bar - of_seeds / enough)) - images)
-    also = f"about {enough - seeds:,} more and " if enough > seeds else "about "
-    words = f"{points}: no number of seeds will do: {also}{more:,} more test images"
+    also = f"{enough - seeds:,} more seed{'s' * (enough - seeds > 1)} and " if enough > seeds else ""
+    plural = "s" * (more > 1)
+    if also:
+        words = f"{points}: inconclusive, and seeds alone will not do: about {also}{more:,} more test image{plural}"
+    else:
+        words = f"{points}: no number of seeds will do: about {more:,} more test image{plural}"
     return Crossed(mean, low, high, "images", more, words)
 
 
@@ -79,7 +85,7 @@ def _enough(least: int, mean: float, of_seeds: float, of_images: float, *, alpha
         variance = of_seeds / seeds + of_images
         freedom = (seeds - 1) / max((of_seeds / seeds / variance) ** 2, 1e-9)
         bound = stats.t.ppf(1 - alpha / 2, freedom)
-        # the noncentral t, of whose tables SciPy's ends early: at many degrees of freedom it is the normal
+        # at many degrees of freedom the noncentral t is the normal, and SciPy's gives NaN for large arguments
         law = stats.norm(mean / sqrt(variance)) if freedom > 200 else stats.nct(freedom, mean / sqrt(variance))
         if not law.sf(bound) < POWER:
             return seeds

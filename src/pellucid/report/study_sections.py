@@ -18,6 +18,7 @@ from pellucid.verbs.run import Run
 from pellucid.verbs.run_command import command
 from pellucid.verbs.runs import flatten
 from pellucid.verbs.studied import Studied
+from pellucid.verbs.study_reported import other_numbers
 from pellucid.verbs.study_row import is_begun
 from pellucid.verbs.study_verdicts import cautions, standing
 
@@ -94,7 +95,8 @@ def evidence(study: Studied) -> Section | None:
 def reported(study: Studied) -> Section | None:
     """What a report said beside what was measured; None for studies of no report."""
     told, claims = study.study.reported, study.claims()
-    if not told and not claims:
+    besides = other_numbers(study)
+    if not told and not claims and besides is None:
         return None
     displays: list[Display] = []
     arms = [arm for arm in study.summaries if arm in told]
@@ -106,6 +108,8 @@ def reported(study: Studied) -> Section | None:
         title = "Reported and measured"
         unit = study.study.metric.replace("_", " ")
         displays.append(Bars(names, means, unit, groups=groups, title=title, percent=in_percent))
+    if besides is not None:
+        displays.append(besides)
     if claims:
         displays.append(Table(("claim", "what our runs say"), claims, title="Claims"))
     return Section("reported", "Reported against measured", displays=displays)

@@ -116,15 +116,24 @@ class OtherImages:
     mirror: bool = False
 
 
+@dataclass(frozen=True)
+class AlsoReported:
+    """A number of a report beside that of the study's metric. metric: one of `METRICS`."""
+
+    arm: str
+    metric: str
+    value: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Study:
     """base: what all trials share, as options of `train` (network, data and recipe among them).
 
     factors: all combinations of their levels. listed: configurations one by one, in place of factors. seeds: each
     configuration is trained in each. metric: what is compared, of the test images. reported: what a report says,
-    configuration by configuration. claims: sentences to be tested. figures: of a report. other_images: what a report
-    tests beyond the test images themselves. until_clear: seeds are added at planned looks, each with its share of
-    alpha. note: for the head of its page.
+    configuration by configuration; also_reported: in other metrics. claims: sentences to be tested. figures: of a
+    report. other_images: what a report tests beyond the test images themselves. until_clear: seeds are added at
+    planned looks, each with its share of alpha. note: for the head of its page.
 
     Raises UsageError for what does not fit together.
     """
@@ -136,6 +145,7 @@ class Study:
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     metric: str = "test_accuracy"
     reported: Mapping[str, float] = field(default_factory=dict)
+    also_reported: tuple[AlsoReported, ...] = ()
     claims: tuple[Claim, ...] = ()
     figures: tuple[Figure, ...] = ()
     other_images: tuple[OtherImages, ...] = ()
@@ -214,8 +224,8 @@ class Study:
         }
 
 
-#: Sentences, pictures and images of a report, by the field of `Study` that holds them.
-_BESIDE = {"claims": Claim, "figures": Figure, "other_images": OtherImages}
+#: Numbers, sentences, pictures and images of a report, by the field of `Study` that holds them.
+_BESIDE = {"also_reported": AlsoReported, "claims": Claim, "figures": Figure, "other_images": OtherImages}
 
 
 def study_from_dict(data: Mapping[str, Any], beside: Mapping[str, Any]) -> Study:

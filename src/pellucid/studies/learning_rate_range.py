@@ -12,5 +12,8 @@ def learning_rate_range() -> Study:
         base={"network": "one_conv", "data": "mnist", "optimizer": "adam", "epochs": 5},
         factors=(Factor("lr", (0.00001, 0.0001, 0.001)),),
         figures=(Figure("accuracy by epoch on validation images", "curves"),),
-        claims=(Claim("0.001 is better than 0.0001", "lr=0.001", "lr=0.0001"),),
+        claims=(
+            Claim("0.001 is better than 0.0001", "lr=0.001", "lr=0.0001"),
+            Claim("0.0001 is better than 0.00001", "lr=0.0001", "lr=1e-05"),
+        ),
     )

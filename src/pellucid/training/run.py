@@ -84,15 +84,15 @@ def run(
         before = _before(root, spec, earlier)
         if before is not None:
             manifest = {**before.manifest, "spec": spec.to_dict(), "created": _now()}
-            folder = RunFolder.create(root, spec.id, manifest, before=before)
         else:
             decisions = decide(chosen, spec, network, splits.shape, classes, probes)
-            try:
-                folder = RunFolder.create(root, spec.id, _manifest(spec, splits, decisions, chosen))
-            except StorageError:
-                if not RunFolder.exists(root, spec.id):
-                    raise
-                folder = RunFolder.open(root, spec.id)  # another process was quicker
+            manifest = _manifest(spec, splits, decisions, chosen)
+        try:
+            folder = RunFolder.create(root, spec.id, manifest, before=before)
+        except StorageError:
+            if not RunFolder.exists(root, spec.id):
+                raise
+            folder = RunFolder.open(root, spec.id)  # another process was quicker
     _same_spec(folder, spec)
     with folder.lock():
         _same_images(folder, splits)  # also of a run that is over: its numbers are of other images

@@ -123,7 +123,9 @@ def _chosen(run: Run, asked: Sequence[Any] | None, split: str, few: int | None) 
     files = [one for one in asked if not isinstance(one, (int, np.integer)) and not str(one).isdigit()]
     if files:
         if len(files) < len(asked):
-            raise UsageError("image: expected either numbers of images or files, found both. Look twice.")
+            raise UsageError(
+                "image: expected either numbers of images or files, found both. Give numbers alone or files alone."
+            )
         return as_run_sees(run, files)
     images = run.images(split)
     return images.take(_rows(asked, len(images), split))

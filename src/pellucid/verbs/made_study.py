@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import UsageError, unknown_name
-from pellucid.spec.study import METRICS, Claim, Config, Factor, Study, factor_from_text
+from pellucid.spec.study import METRICS, AlsoReported, Claim, Config, Factor, Study, factor_from_text
 
 
 def study_from_file(path: str | Path) -> Study:
-    """A study of a TOML file: name, seeds, [base], [compare], [tune], [[configuration]], [reported], [[claim]].
+    """A study of a TOML file: name, seeds, [base], [compare], [tune], [[configuration]], [reported],
+    [[also_reported]], [[claim]].
 
     Raises UsageError naming the key that does not belong, or the arm that is not there.
     """
@@ -26,7 +27,19 @@ def study_from_file(path: str | Path) -> Study:
         raise UsageError(f"{path}: expected text in UTF-8, found other bytes at {error.start}.") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: expected TOML, found {error}.") from None
-    known = ("name", "seeds", "metric", "base", "compare", "tune", "configuration", "reported", "claim", "note")
+    known = (
+        "name",
+        "seeds",
+        "metric",
+        "base",
+        "compare",
+        "tune",
+        "configuration",
+        "reported",
+        "also_reported",
+        "claim",
+        "note",
+    )
     for key in data:
         if key not in known:
             raise unknown_name(f"key in {path}", key, known)
@@ -39,6 +52,7 @@ def study_from_file(path: str | Path) -> Study:
         seeds=data.get("seeds", 5),
         metric=data.get("metric", "test_accuracy"),
         reported=data.get("reported", {}),
+        also_reported=data.get("also_reported", ()),
         claims=data.get("claim", ()),
         note=data.get("note", ""),
     )
@@ -64,14 +78,15 @@ def made_study(
     seeds: int | Sequence[int] = 5,
     metric: str = "test_accuracy",
     reported: Mapping[str, float] | None = None,
+    also_reported: Sequence[AlsoReported | Mapping[str, Any]] = (),
     claims: Sequence[Claim | Mapping[str, Any]] = (),
     note: str = "",
 ) -> Study:
     """A study from factors as words (``lr=0.001,0.01``) or lists of levels; seeds: how many, or which.
 
-    claims: or their fields. Raises UsageError for what does not fit together.
+    also_reported, claims: or their fields. Raises UsageError for what does not fit together.
     """
-    _check_kinds(name, {"[base]": base, "[reported]": reported or {}}, (listed, claims), note)
+    _check_kinds(name, {"[base]": base, "[reported]": reported or {}}, (listed, also_reported, claims), note)
     factors = []
     for role, given in (("compare", compare), ("tune", tune)):
         if isinstance(given, str) or not isinstance(given, (Mapping, Sequence)):
@@ -91,22 +106,38 @@ def made_study(
     chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     made = Study(
         name=name, base=dict(base), factors=tuple(factors), listed=tuple(dict(one) for one in listed), seeds=chosen,
-        metric=metric, reported=reported or {}, claims=tuple(map(_claim, claims)), note=note,
+        metric=metric, reported=reported or {}, also_reported=tuple(map(_also, also_reported)),
+        claims=tuple(map(_claim, claims)), note=note,
     )  # fmt: skip
     _check_words(made)
     return made
 
 
-def _check_kinds(name: str, tables: Mapping[str, Any], lists: tuple[Any, Any], note: Any) -> None:
+def _check_kinds(name: str, tables: Mapping[str, Any], lists: tuple[Any, ...], note: Any) -> None:
     """Raises UsageError for what is no table, no list of tables, or no text."""
     for key, value in tables.items():
         if not isinstance(value, Mapping):
             raise UsageError(f"study {name}: expected {key} as a table, found {value!r}.")
-    for key, values in zip(("[[configuration]]", "[[claim]]"), lists, strict=True):
-        if not isinstance(values, Sequence) or not all(isinstance(one, (Mapping, Claim)) for one in values):
+    for key, values in zip(("[[configuration]]", "[[also_reported]]", "[[claim]]"), lists, strict=True):
+        if not isinstance(values, Sequence) or not all(
+            isinstance(one, (Mapping, AlsoReported, Claim)) for one in values
+        ):
             raise UsageError(f"study {name}: expected {key} as a list of tables, found {values!r}.")
     if not isinstance(note, str):
         raise UsageError(f"study {name}: expected note as a text, found {note!r}.")
+
+
+def _also(given: AlsoReported | Mapping[str, Any]) -> AlsoReported:
+    """Raises UsageError for a field that such numbers do not have, or one that is missing."""
+    if isinstance(given, AlsoReported):
+        return given
+    names = ("arm", "metric", "value")
+    for key in given:
+        if key not in names:
+            raise unknown_name("key of an [[also_reported]]", key, names)
+    if len(given) < len(names):
+        raise UsageError(f"[[also_reported]]: expected arm, metric and value, found {', '.join(given) or 'none'}.")
+    return AlsoReported(**given)
 
 
 def _claim(given: Claim | Mapping[str, Any]) -> Claim:
@@ -133,12 +164,19 @@ def _claim(given: Claim | Mapping[str, Any]) -> Claim:
 
 def _check_words(made: Study) -> None:
     """Raises UsageError where a reported figure or a claim is of an arm or metric that the study does not have."""
-    for arm, value in made.reported.items():
-        most = 1.0 if made.metric.endswith("accuracy") else inf
+    for one in made.also_reported:
+        if one.metric not in METRICS:
+            raise unknown_name("metric of also_reported", str(one.metric), METRICS)
+    for where, arm, metric, value in (
+        *(("[reported]", arm, made.metric, value) for arm, value in made.reported.items()),
+        *(("[[also_reported]]", one.arm, one.metric, one.value) for one in made.also_reported),
+    ):
+        most = 1.0 if metric.endswith("accuracy") else inf
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not -inf < value <= most:
             expected = "a number from 0 to 1" if most == 1 else "a number"
-            raise UsageError(f"[reported], {arm}: expected {expected}, found {value!r}.")
+            raise UsageError(f"{where}, {arm}: expected {expected}, found {value!r}.")
     told = [("reported", one) for one in made.reported]
+    told += [("also_reported", one.arm) for one in made.also_reported]
     told += [("claim", one) for claim in made.claims for one in (claim.first, claim.second) if one is not None]
     arms = dict.fromkeys(made.arm(config) for config in made.configs()) if told else {}
     for where, arm in told:

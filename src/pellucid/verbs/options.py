@@ -163,18 +163,18 @@ def data_spec(data: Any, values: dict[str, Any]) -> DataSpec:
             "pellucid.Classifier."
         )
     text = str(data)
-    if Path(text).is_file():
+    named = text in catalog.names("datasets")
+    if Path(text).is_file() and not named:
         raise DataError(f"{text}: expected a folder of images, one folder a class, found a file. Name the folder.")
-    if Path(text).is_dir() and (text not in catalog.names("datasets")):
+    if Path(text).is_dir() and not named:
         return DataSpec(name="image_folder", path=str(Path(text).resolve()), **values)
     if "/" in text or text.startswith("."):
         raise DataError(f"{text}: expected a folder of images, one folder a class, found no such folder.")
     try:
-        return DataSpec(name=catalog.check("datasets", text), **values)
+        name = catalog.check("datasets", text)
     except UsageError as error:
-        if text in catalog.names("datasets"):
-            raise
         raise UsageError(f"{error} Nor is there a folder of that name here.") from None
+    return DataSpec(name=name, **values)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -54,6 +54,7 @@ def reported_study(name: str, *, quick: bool = False, seeds: int | None = None) 
         listed=tuple(different),
         seeds=found.seeds if seeds is not None else found.seeds[:QUICK_SEEDS],
         reported={arms[arm]: value for arm, value in found.reported.items() if arm in alone},
+        also_reported=tuple(replace(one, arm=arms[one.arm]) for one in found.also_reported if one.arm in alone),
         claims=tuple(
             replace(claim, first=arms[claim.first], second=arms[claim.second] if claim.second else None)
             for claim in found.claims

@@ -20,6 +20,7 @@ from pellucid.spec.study import OtherImages
 from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs.run import Run
 from pellucid.verbs.studied import Studied
+from pellucid.verbs.study_reported import other_numbers
 from pellucid.verbs.study_thresholds import threshold_table
 
 #: What a quick page says of itself.
@@ -72,6 +73,7 @@ class Reproduction:
             self._origin("`"),
             "",
             studied.table().markdown(),
+            *(["", f"## {besides.title}", "", besides.markdown()] if (besides := other_numbers(studied)) else []),
             "",
             "## What stands",
             "",

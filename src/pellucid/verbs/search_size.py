@@ -29,11 +29,10 @@ def search_size(
     """
     spec = checked(asked)
     epochs = spec.recipe.epochs
-    rungs = (
-        asked.rungs(epochs)
-        if asked.method == "halving"
-        else [(asked.points if asked.method == "random" else asked.trials, epochs)]
-    )
+    if asked.method == "halving":
+        rungs = asked.rungs(epochs)
+    else:
+        rungs = [(asked.points if asked.method == "random" else asked.trials, epochs)]
     total = before = 0
     for count, each in rungs:
         earlier = replace(spec, recipe=replace(spec.recipe, epochs=max(before, 1)))

@@ -42,8 +42,8 @@ class Tried:
     def read(cls, root: Path, point: Point, specs: Sequence[RunSpec], errors: Mapping[str, str]) -> Tried:
         """From the folders of its runs. errors: of those that failed, by id."""
         found = [outcome(root, spec.id, errors) for spec in specs]
-        results = tuple(result for result, _ in found)
-        reasons = dict.fromkeys(reason for result, reason in found if result is None)
+        results = tuple(one.result for one in found)
+        reasons = dict.fromkeys(one.reason for one in found if one.result is None)
         names = tuple(spec.id for spec in specs)
         epochs = specs[0].recipe.epochs
         return cls(point.number, point.config, epochs, names, results, "; ".join(reasons))

@@ -21,7 +21,10 @@ from pellucid.spec.recipe import higher_is_better
 from pellucid.spec.study import Config, Factor, Study, Trial, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.study_folder import Progress
+from pellucid.verbs.study_claims import claims
 from pellucid.verbs.study_row import Row, other_seeds
+from pellucid.verbs.study_thresholds import medians
+from pellucid.verbs.study_verdicts import cautions, standing
 
 
 class Studied:
@@ -228,14 +231,10 @@ class Studied:
 
     def verdicts(self) -> list[str]:
         """What can be said, in sentences, the best arm first, and what takes something away (`study_verdicts`)."""
-        from pellucid.verbs.study_verdicts import cautions, standing
-
         return [*standing(self), *cautions(self)]
 
     def claims(self) -> list[tuple[str, str]]:
         """Each claim of the report with what our runs say of it (`study_claims`)."""
-        from pellucid.verbs.study_claims import claims
-
         return claims(self)
 
     def table(self) -> Table:
@@ -324,8 +323,6 @@ class Studied:
 
     def to_dict(self) -> dict[str, Any]:
         """For programs: the table of trials, the arms with what was chosen for them, the pairs, the sentences."""
-        from pellucid.verbs.study_thresholds import medians
-
         found: dict[str, Any] = plain(
             {
                 "study": self.study.to_dict(),
@@ -340,6 +337,7 @@ class Studied:
                 "verdicts": self.verdicts(),
                 "claims": self.claims(),
                 "reported": dict(self.study.reported),
+                "also_reported": [vars(one) for one in self.study.also_reported],
             }
         )
         return found

@@ -29,6 +29,7 @@ from pellucid.spec.study import Config, Study, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs.run import Run
 from pellucid.verbs.studied import Studied
+from pellucid.verbs.study_reported import other_numbers
 from pellucid.verbs.study_row import is_begun
 from pellucid.verbs.study_thresholds import threshold_table, waiting
 
@@ -44,6 +45,8 @@ def page(found: Studied) -> Page:
     lines = [row for line in found.study.note.splitlines() for row in wrap(line, 200)]
     note = [Table(("",), [(line,) for line in lines], title="Note")] if lines else []
     shown: list[Display] = [*note, verdicts, found.table()]
+    if (besides := other_numbers(found)) is not None:
+        shown.append(besides)
     if found.study.claims:
         shown.append(Table(("claim", "what our runs say"), found.claims(), title="Claims"))
     if found.summaries:

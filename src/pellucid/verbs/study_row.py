@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pellucid.errors import StorageError
 from pellucid.spec.study import Study, Trial
@@ -31,14 +31,7 @@ class Row:
     @classmethod
     def read(cls, root: Path, trial: Trial, run: str, errors: Mapping[str, str]) -> Row:
         """From the folder of its run. errors: of runs that could not note their own, by id."""
-        result, reason = outcome(root, run, errors)
-        try:
-            folder = RunFolder.open(root, run) if is_begun(root, run) else None
-            recipe = folder.manifest["spec"]["recipe"] if folder else {}
-            over = folder is not None and folder.result() is not None
-        except StorageError:  # the reason says so
-            recipe, over = {}, False
-        return cls(trial, run, result, reason, recipe, over)
+        return cls(trial, run, *outcome(root, run, errors))
 
     @property
     def stops(self) -> bool:
@@ -88,18 +81,30 @@ def is_begun(root: Path, run: str) -> bool:
     return bool(run) and RunFolder.exists(root, run)
 
 
-def outcome(root: Path, run_id: str, errors: Mapping[str, str]) -> tuple[dict[str, Any] | None, str]:
+class Outcome(NamedTuple):
+    """Of a run what a `Row` has of it."""
+
+    result: dict[str, Any] | None
+    reason: str
+    recipe: Mapping[str, Any]
+    over: bool
+
+
+def outcome(root: Path, run_id: str, errors: Mapping[str, str]) -> Outcome:
     """The result of a run that finished, else None, with the reason why it ended or has none.
 
     errors: of runs that failed before they could note it themselves, by id.
     """
     try:
-        result = RunFolder.open(root, run_id).result() if is_begun(root, run_id) else None
-    except StorageError as error:
-        return None, str(error)
-    if result is None or result.get("status") != "finished":
-        return None, str(result["reason"]) if result else errors.get(run_id, "not trained yet")
-    return result, str(result.get("reason", ""))
+        folder = RunFolder.open(root, run_id) if is_begun(root, run_id) else None
+        recipe = folder.manifest["spec"]["recipe"] if folder else {}
+        kept = folder.result() if folder else None
+    except StorageError as error:  # damaged
+        return Outcome(None, str(error), {}, False)
+    if kept is None:
+        return Outcome(None, errors.get(run_id, "not trained yet"), recipe, False)
+    finished = kept.get("status") == "finished"
+    return Outcome(kept if finished else None, str(kept.get("reason", "")), recipe, True)
 
 
 def other_seeds(root: Path, kept: Progress, study: Study) -> list[int]:

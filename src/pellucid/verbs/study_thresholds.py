@@ -13,6 +13,9 @@ from pellucid.spec.study import Config
 if TYPE_CHECKING:
     from pellucid.verbs.studied import Studied
 
+#: What is waited for: numbers of a run's result.
+TIMES = ("epochs", "seconds")
+
 
 def threshold_table(found: Studied) -> Table:
     """Of each arm how many runs got to the threshold, and the time by which half of them did; - where not known."""
@@ -21,11 +24,9 @@ def threshold_table(found: Studied) -> Table:
         return None if np.isnan(value) else round(value) if value >= 100 else float(f"{value:.3g}")
 
     rows = []
-    for arm, config in found.chosen.items():
-        epochs, seconds = (waiting(found, config, metric) for metric in ("epochs", "seconds"))
-        if epochs and seconds:
-            times = (told(value) for one in (epochs, seconds) for value in (one.median, one.low, one.high))
-            rows.append((arm, epochs.n, epochs.reached, *times))
+    for arm, one in medians(found).items():
+        times = (told(one[metric][what]) for metric in TIMES for what in ("median", "low", "high"))
+        rows.append((arm, one["n"], one["reached"], *times))
     columns = ("configuration", "n", "there", "epochs", "low", "high", "seconds", "low", "high")
     return Table(columns, rows, title="Median time to the threshold, 95 % intervals")
 
@@ -34,12 +35,10 @@ def medians(found: Studied) -> dict[str, Any]:
     """The table for programs: of each arm n, how many got there, and the medians of epochs and seconds."""
     told: dict[str, Any] = {}
     for arm, config in found.chosen.items():
-        known = {metric: waiting(found, config, metric) for metric in ("epochs", "seconds")}
-        both = {
-            metric: {"median": one.median, "low": one.low, "high": one.high} for metric, one in known.items() if one
-        }
-        if one := known["epochs"]:
-            told[arm] = {"n": one.n, "reached": one.reached, **both}
+        known = {metric: one for metric in TIMES if (one := waiting(found, config, metric))}
+        if known:  # either all times or none
+            times = {name: {"median": one.median, "low": one.low, "high": one.high} for name, one in known.items()}
+            told[arm] = {"n": known["epochs"].n, "reached": known["epochs"].reached, **times}
     return told
 
 

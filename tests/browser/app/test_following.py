@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from serving import Served
 from waiting import until_true
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     Another = Callable[[Path], tuple[Served, Page]]
+
+#: What is followed has its own pace.
+pytestmark = pytest.mark.alone
 
 HIDDEN = """(hidden) => {
     Object.defineProperty(document, "hidden", { get: () => hidden, configurable: true });

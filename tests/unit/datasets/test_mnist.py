@@ -95,6 +95,7 @@ def test_the_real_mnist_has_its_known_class_counts(real_data: Path) -> None:
     assert mnist().train.labels[:6].tolist() == [5, 0, 4, 1, 9, 2]
 
 
+@pytest.mark.alone
 def test_the_real_mnist_opens_from_the_cache_within_50_ms(real_data: Path) -> None:
     mnist()
     times = []

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
+from scipy import stats
 
 from pellucid.errors import UsageError
 from pellucid.evaluation.by_image import _enough, crossed, mcnemar
@@ -47,19 +50,60 @@ def test_intervals_over_seeds_and_images_cover() -> None:
 
 
 def test_what_it_needs_tells_the_difference_in_four_of_five() -> None:
-    """Effects of seeds and images are drawn from the variances that the answers have: power of the interval there."""
     generator = np.random.default_rng(0)
 
-    def answers(seeds: int, images: int, of_seeds: float, of_images: float) -> tuple[np.ndarray, np.ndarray]:
-        both = generator.normal(0.06, of_seeds, (seeds, 1)) + generator.normal(0, of_images, images)
-        return generator.random((seeds, images)) < 0.5 + both, generator.random((seeds, images)) < 0.5
+    def told(seeds: int) -> float:
+        """How often Student's interval of draws with a mean of 0.02 and a deviation of 0.01 leaves out zero."""
+        drawn = generator.normal(0.02, 0.01, (20_000, seeds))
+        return float((stats.ttest_1samp(drawn, 0.0, axis=1).pvalue < 0.05).mean())
 
-    few = next(one for one in (crossed(*answers(3, 3000, 0.04, 0.0)) for _ in range(99)) if one.bottleneck == "seeds")
-    assert f"about {few.more} more seed" in few.words and few.more >= 2
-    assert _enough(3, 0.02, 1e-4, 1e-9, alpha=0.05) == 5, "two seeds of sd 0.01: t at three has a power of 0.47"
-    assert _enough(4, 1e9, 1.0, 0.0, alpha=0.05) == 4
-    wide = next(one for one in (crossed(*answers(3, 60, 0.1, 0.3)) for _ in range(99)) if "more and" in one.words)
-    assert wide.bottleneck == "images" and "no number of seeds will do: about" in wide.words
+    enough = _enough(3, 0.02, 0.01**2, 0.0, alpha=0.05)
+    assert told(enough) >= 0.8 > told(enough - 1)
+    assert _enough(4, 1e9, 1.0, 0.0, alpha=0.05) == 4, "an effect beyond all tables"
+
+
+def answers(
+    generator: np.random.Generator, seeds: int, images: int, of_seeds: float, of_images: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Right answers of two arms; the first is 6 points better, give or take effects of the seed and of the image."""
+    more = generator.normal(0.06, of_seeds, (seeds, 1)) + generator.normal(0, of_images, images)
+    return generator.random((seeds, images)) < 0.5 + more, generator.random((seeds, images)) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("seeds", "images", "of_seeds", "of_images", "asked"),
+    [
+        (3, 3000, 0.06, 0.0, r"inconclusive: about (?P<seeds>[\d,]+) more seeds?$"),
+        (8, 60, 0.01, 0.3, r"no number of seeds will do: about (?P<images>[\d,]+) more test images?$"),
+        (
+            3, 60, 0.15, 0.3,
+            r"seeds alone will not do: about (?P<seeds>[\d,]+) more seeds? and (?P<images>[\d,]+) more test images?$",
+        ),
+    ],
+)  # fmt: skip
+def test_with_what_is_asked_for_the_interval_is_narrow_enough(
+    seeds: int, images: int, of_seeds: float, of_images: float, asked: str
+) -> None:
+    """The mean over its standard deviation is then 1.96 + 0.84 at least: normal power of 0.8."""
+    generator = np.random.default_rng(1)
+    checked = 0
+    for _ in range(60):
+        first, second = answers(generator, seeds, images, of_seeds, of_images)
+        found = crossed(first, second)
+        match = re.search(asked, found.words)
+        if match is None:
+            continue
+        checked += 1
+        more = {name: int(text.replace(",", "")) for name, text in match.groupdict().items()}
+        s, i = seeds + more.get("seeds", 0), images + more.get("images", 0)
+        d = first.astype(float) - second
+        rest = d - d.mean(1, keepdims=True) - d.mean(0) + d.mean()
+        error = (rest**2).sum() / ((seeds - 1) * (images - 1))
+        by_seed = max(0.0, d.mean(1).var(ddof=1) - error / images)
+        by_image = max(0.0, d.mean(0).var(ddof=1) - error / seeds)
+        variance = by_seed / s + by_image / i + error / (s * i)
+        assert abs(d.mean()) / variance**0.5 >= 2.80, (found.words, s, i)
+    assert checked >= 5
 
 
 def test_mcnemar_counts_the_images_that_one_alone_gets_right() -> None:

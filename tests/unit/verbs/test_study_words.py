@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trials import train_here
 
 from pellucid.cli.app import app
 from pellucid.errors import UsageError
@@ -18,7 +19,9 @@ from pellucid.storage.study_folder import StudyFolder
 from pellucid.verbs import study_page
 from pellucid.verbs.made_study import made_study, study_from_file
 from pellucid.verbs.reproduce import QUICK_SEEDS, reported_study
+from pellucid.verbs.studied import Studied
 from pellucid.verbs.study import load_study, study
+from pellucid.verbs.study_reported import other_numbers
 from pellucid.verbs.study_row import other_seeds
 
 BASE = {"network": "mlp", "data": "digits", "epochs": 1, "subset": 200, "hidden_size": 16}
@@ -35,6 +38,10 @@ hidden_size = 16
 lr = [0.001, 0.01]
 [reported]
 "lr=0.01" = 0.9
+[[also_reported]]
+arm = "lr=0.01"
+metric = "train_loss"
+value = 0.25
 [[claim]]
 words = "the higher rate is better"
 first = "lr=0.01"
@@ -55,6 +62,11 @@ def test_a_files_note_figures_and_claims_are_kept_with_the_study(
     asked = study_from_file(path)
     assert asked.claims[0] == Claim("the higher rate is better", "lr=0.01", "lr=0.001")
     found = study(asked, runs=tmp_path, workers=1)
+    besides = other_numbers(found)
+    assert besides and len(besides.rows) == 1 and besides.rows[0][:3] == ("lr=0.01", "train loss", 2)
+    losses = [row.value("train_loss") or 0.0 for row in found.rows if row.trial.label == "lr=0.01"]
+    assert besides.rows[0][-1] == "0.25" and besides.rows[0][3] == f"{sum(losses) / 2:.4g}"
+    assert besides.title in found.display().render("html").decode()
     again = load_study("mine", runs=tmp_path)
     assert again.study == found.study == asked
     assert again.claims()[0][1].startswith("open: ") and again.claims()[1][1] == "on average: 1, n = 2"
@@ -105,6 +117,11 @@ def through_json(*data: Any) -> Any:
         ("least = 1", 'least = "all"', r"\[\[claim\]\], least: expected a number, found 'all'"),
         ("least = 1", "lest = 1", "unknown key of a .*claim.* 'lest'. Did you mean least"),
         ('metric = "epochs"', 'metric = "epoch"', "unknown metric of a claim 'epoch'. Did you mean epochs"),
+        ('metric = "train_loss"', 'metric = "los"', "unknown metric of also_reported 'los'"),
+        ("value = 0.25", "", "expected arm, metric and value, found arm, metric"),
+        ("value = 0.25", 'value = "low"', r"\[\[also_reported\]\], lr=0.01: expected a number, found 'low'"),
+        ('arm = "lr=0.01"', 'arm = "lr=1"', "unknown arm of also_reported 'lr=1'"),
+        ('arm = "lr=0.01"', 'arms = "lr=0.01"', "unknown key of an .*also_reported.* 'arms'. Did you mean arm"),
         ('note = "Does a higher rate pay?"', "note = 3", "expected note as a text, found 3"),
     ],
 )
@@ -131,6 +148,23 @@ def test_seeds_that_are_not_counted_any_more_are_told(tmp_path: Path) -> None:
     other = study(replace(asked(2), base={**BASE, "hidden_size": 8}), runs=tmp_path, workers=1, update=True)
     assert other_seeds(tmp_path, noted, asked(2)) == [2, 3]
     assert other.other_seeds == [] and not any(words in line for line in other.verdicts())
+
+
+def test_an_option_that_changes_nothing_is_told(tmp_path: Path) -> None:
+    asked = made_study("idle", BASE, compare=["momentum=0,0.9", "lr=0.001,0.01"], seeds=2)  # Adam has no momentum
+    runs = train_here(asked, tmp_path)
+
+    def told(seeds: int) -> list[str]:
+        some = [(trial, run) for trial, run in runs if trial.seed < seeds]
+        lines = Studied(replace(asked, seeds=tuple(range(seeds))), tmp_path, some, {}).verdicts()
+        return [line for line in lines if "no effect" in line]
+
+    assert told(2) == [
+        f"momentum=0 {rate} and momentum=0.9 {rate} gave the same network in every seed: what sets them apart has no "
+        "effect"
+        for rate in ("lr=0.001", "lr=0.01")
+    ]
+    assert told(1) == [], "in one seed it may be chance"
 
 
 def test_pictures_say_which_arms_they_leave_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
