@@ -201,7 +201,7 @@ class RunFolder:
         if not path.exists():
             ended = self.result()
             what = (
-                f"found that it ended {ended['status']} ({ended['reason']}). Train it with other values."
+                f"found that it ended {ended['status']} ({ended['reason'].rstrip('.')}). Train it with other values."
                 if ended
                 else "found none yet. Train it first."
             )

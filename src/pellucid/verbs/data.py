@@ -17,7 +17,7 @@ from pellucid.images import Splits
 from pellucid.verbs.options import data_spec
 
 
-def data(name: Any, *, views: Sequence[str] | None = None, **options: Any) -> Splits:
+def data(name: Any, *, views: str | Sequence[str] | None = None, **options: Any) -> Splits:
     """The splits of a data set or a folder of images, as a run would have them. options: fields of `DataSpec`.
 
     Raises UsageError, DataError.
@@ -25,7 +25,7 @@ def data(name: Any, *, views: Sequence[str] | None = None, **options: Any) -> Sp
     >>> [len(images) for _, images in data("digits")]
     [1197, 300, 300]
     """
-    given = {**options, "views": tuple(views or ())}
+    given = {**options, "views": views or ()}
     return load(data_spec(name, {key: value for key, value in given.items() if value is not None}))
 
 

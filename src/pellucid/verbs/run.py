@@ -148,7 +148,7 @@ class Run:
         self,
         *,
         split: str = "test",
-        views: Sequence[str] = (),
+        views: str | Sequence[str] = (),
         weights: str = "best",
         mirror: bool = False,
         shifted: bool = False,
@@ -168,8 +168,9 @@ class Run:
         )
         return evaluate(logits, images.labels, self.class_names)
 
-    def images(self, split: str = "test", views: Sequence[str] = ()) -> Images:
-        """The images of a split, changed by further views."""
+    def images(self, split: str = "test", views: str | Sequence[str] = ()) -> Images:
+        """The images of a split, changed by one further view or several."""
+        views = (views,) if isinstance(views, str) else views
         if split not in SPLITS:
             raise unknown_name("split", split, SPLITS)
         splits = self.splits
@@ -198,7 +199,9 @@ class Run:
                 f"{', '.join(views)}. Leave out what changes their size or channels."
             )
 
-    def _asked(self, split: str, views: Sequence[str], weights: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def _asked(
+        self, split: str, views: str | Sequence[str], weights: str
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         images = self.images(split, views)
         if split == "test" and not views and weights == "best" and self.folder.result() is not None:
             kept = self.folder.predictions()

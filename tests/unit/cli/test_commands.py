@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pellucid.cli.app import app
+
 TRAIN = ["train", "mlp", "digits", "--epochs", "2", "--threads", "1", "--precision", "fp32"]
 
 
@@ -24,6 +26,11 @@ def pellucid(*words: object, cwd: Path, code: int = 0) -> subprocess.CompletedPr
     return done
 
 
+def called(*words: object) -> object:
+    """A command in this process; what it returns is its exit code, where that is not 0."""
+    return app(list(map(str, words)), standalone_mode=False)
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("work")
@@ -31,6 +38,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, A
     return folder, json.loads(done.stdout)
 
 
+@pytest.mark.alone
 def test_help_loads_no_torch_and_is_quick(tmp_path: Path) -> None:
     code = "import sys; sys.argv = ['pellucid', '--help']\nfrom pellucid.cli import run\nrun()\n"
     check = "assert not {'torch', 'pydantic', 'altair', 'sklearn'} & set(sys.modules), sorted(sys.modules)"
@@ -126,6 +134,18 @@ def test_runs_are_listed_shown_compared_and_deleted(trained: tuple[Path, dict[st
     assert [row["id"] for row in json.loads(pellucid("runs", "list", "--json", cwd=folder).stdout)] == [result["run"]]
 
 
+def test_a_folder_without_runs_is_no_error_and_says_how_to_begin(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for root in (tmp_path, tmp_path / "none"):
+        assert not called("runs", "list", "--runs", root)
+        out, err = capsys.readouterr()
+        assert (out, err) == ("", f"no runs in {root} yet. Begin with: pellucid train lenet5 mnist\n")
+        assert not called("runs", "list", "--runs", root, "--json")
+        assert json.loads(capsys.readouterr().out) == []
+    assert not (tmp_path / "none").exists()
+
+
 def test_a_toml_file_says_what_options_say(tmp_path: Path) -> None:
     (tmp_path / "net.toml").write_text('[[layers]]\nlayer = "flatten"\n[[layers]]\nlayer = "dense"\nunits = 10\n')
     (tmp_path / "run.toml").write_text(
@@ -200,6 +220,40 @@ def test_data_show_writes_a_picture_and_tells_the_statistics(tmp_path: Path) -> 
     assert found["pixel_mean"][0] == pytest.approx(0.305, abs=0.01)
     assert (tmp_path / "digits-samples.png").is_file()
     assert "mnist" in pellucid("data", "list", cwd=tmp_path).stdout
+
+
+def test_data_show_says_what_to_do_next_with_the_same_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words, same in (((), ""), (("--size", "16"), " --size 16")):
+        view = ("--view", "union=none+(negative)")
+        called("data", "show", "digits", *words, *view, "--save", "d.png")
+        out, err = capsys.readouterr()
+        train = f"pellucid train lenet5 digits{same} --view 'union=none+(negative)'"
+        assert err.splitlines()[1:] == ["picture  d.png", f"next     pellucid doctor digits{same}   or   {train}"]
+        assert "next" not in out
+        called("data", "show", "digits", *words, *view, "--save", "d.png", "--json")
+        assert capsys.readouterr().err == ""
+
+
+def test_networks_show_tells_residual_blocks_and_what_is_in_them(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--input", "32x32x3", "--network-option", "width=8", "--json")
+    called("networks", "show", "resnet9", *words)
+    found = json.loads(capsys.readouterr().out)
+    blocks = {row["layer"]: row for row in found["layers"] if row["kind"] == "residual"}
+    # two 3x3 convolutions of c to c channels without bias, each with a batch norm's two
+    assert {name: row["trainable"] for name, row in blocks.items()} == {
+        f"res{k}": 2 * (9 * c * c + 2 * c) for k, c in ((1, 16), (2, 64))
+    }
+    assert [row["output"] for row in blocks.values()] == ["16x16x16", "4x4x64"]
+    assert found["totals"]["residual"]["trainable"] == sum(row["trainable"] for row in blocks.values())
+    assert found["totals"]["all"]["trainable"] == sum(row["trainable"] for row in found["layers"])
+    called("networks", "show", "resnet9", *words[:-1])
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in told if "residual" in line] == ["res1", "res2", "residual"]
+    called("networks", "show", "mlp")
+    assert "residual" not in capsys.readouterr().out
 
 
 def test_the_environment_names_the_folder_of_runs(tmp_path: Path) -> None:

@@ -55,12 +55,20 @@ SHARE, FACTOR = "a number from 0 to below 1", "a number above 0, at most 1"
         ("patience", 2.5, WHOLE),
         ("time_budget", 0, ABOVE),
         ("nesterov", True, "a momentum above 0 with nesterov"),
+        ("stop_at", 1.01, "a share such as 0.99, at most 1"),
+        ("stop_at", 90, "a share such as 0.99, at most 1"),
+        ("stop_at", 0, "a share such as 0.99, at most 1"),
     ],
 )
 def test_a_value_outside_its_range_is_refused_by_name(what: str, value: Any, expected: str) -> None:
     with pytest.raises(UsageError) as caught:
         Recipe(**{what: value})
     assert str(caught.value) == f"{what}: expected {expected}, found {value}."
+
+
+def test_a_loss_may_be_stopped_at_above_1() -> None:
+    assert Recipe(stop_at=1.5, stop_metric="validation_loss").stop_at == 1.5
+    assert Recipe(stop_at=1).stop_at == 1
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "linear", "plateau"])
@@ -129,6 +137,10 @@ def test_data_outside_their_range_are_refused(options: dict[str, Any], text: str
     with pytest.raises(UsageError) as caught:
         DataSpec(name="mnist", **options)
     assert str(caught.value) == text
+
+
+def test_one_view_needs_no_list() -> None:
+    assert DataSpec(name="mnist", views="negative") == DataSpec(name="mnist", views=("negative",))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

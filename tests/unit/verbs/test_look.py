@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+import pellucid as pl
 from pellucid import catalog
 from pellucid.cli import run as command
 from pellucid.displays.display import plain
@@ -69,8 +70,17 @@ def test_images_are_chosen_by_number_and_by_file(run: Run, tmp_path: Path) -> No
     assert np.array_equal(maps.images[0], run.images().pixels[3])  # type: ignore[attr-defined]
     with pytest.raises(UsageError, match=r"image: expected a number from 0 to 299 \(split test\), found 300"):
         look(run, "gradient", images=[300])
-    with pytest.raises(UsageError, match="either numbers of images or files"):
+    with pytest.raises(
+        UsageError, match=r"numbers of images or files, found both\. Give numbers alone or files alone\.$"
+    ):
         look(run, "gradient", images=[0, tmp_path / "3.png"])
+
+
+def test_one_view_needs_no_list(run: Run) -> None:
+    negatives = run.images(views="negative").pixels
+    assert np.array_equal(negatives, run.images(views=["negative"]).pixels)
+    assert np.array_equal(negatives, pl.data("digits", size=16, subset=200, views="negative").test.pixels)
+    assert run.evaluate(views="negative").loss == run.evaluate(views=("negative",)).loss
 
 
 def test_options_are_those_of_the_way(run: Run) -> None:
@@ -96,6 +106,7 @@ def test_options_are_those_of_the_way(run: Run) -> None:
         ("smoothgrad", {"seed": -1}, "greater than or equal to 0"),
         ("blame", {"n": 0}, "greater than or equal to 1"),
         ("top_patches", {"channels": "3"}, "not allowed as a Sequence"),
+        ("shifts", {"kinds": "negative"}, "shifts, kinds: found 'negative'. Input should be a valid tuple"),
     ],
 )
 def test_an_option_of_another_type_than_the_signature_says_is_refused(
@@ -108,6 +119,10 @@ def test_an_option_of_another_type_than_the_signature_says_is_refused(
 def test_channels_may_be_an_array(run: Run) -> None:
     chosen, same = look(run, "top_patches", channels=np.array([2, 0])), look(run, "top_patches", channels=(2, 0))
     assert plain(chosen.to_dict()) == plain(same.to_dict())
+
+
+def test_kinds_of_shifts_may_be_a_list(run: Run) -> None:
+    assert look(run, "shifts", kinds=["negative"], n=9).names == ("negative",)  # type: ignore[attr-defined]
 
 
 def test_a_module_needs_images_and_takes_any_way(stranger: Path, run: Run) -> None:

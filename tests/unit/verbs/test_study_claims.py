@@ -18,6 +18,7 @@ from pellucid.verbs.made_study import made_study
 from pellucid.verbs.studied import Studied
 from pellucid.verbs.study import load_study, study
 from pellucid.verbs.study_specs import specs_of
+from pellucid.verbs.study_verdicts import cautions, standing
 
 BASE = {"network": "mlp", "data": "digits", "epochs": 1, "subset": 200, "hidden_size": 16}
 
@@ -86,6 +87,41 @@ def test_what_a_pair_needs_is_told_once(tmp_path: Path, monkeypatch: pytest.Monk
         monkeypatch.setattr(found, "over_images", lambda pair, across=across: across)
         assert found.verdicts()[1].endswith("[over new seeds and images]")
         assert ("more seeds would tell" in found.verdicts()[1]) == once
+
+
+def test_what_is_clear_over_seeds_alone_is_said_of_these_test_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near = [0.90, 0.91, 0.93, 0.92, 0.91, 0.90, 0.92, 0.93]
+    values: dict[str, list[float | None]] = {
+        "lr=0.1": list(near),
+        "lr=0.2": [value - 0.1 + 0.001 * (-1) ** k for k, value in enumerate(near)],
+        "lr=0.3": [*near[1:], near[0] + 0.02],
+    }
+    found = given(tmp_path, rates(0.1, 0.2, 0.3, seeds=8), values)
+    assert [pair.verdict for pair in found.pairs] == ["better", "no difference", "worse"]
+    for bottleneck in ("seeds", "images", "none"):
+        across = Crossed(0.0, -0.1, 0.1, bottleneck, 9, "over new seeds and images")
+        monkeypatch.setattr(found, "over_images", lambda pair, across=across: across)
+        told = [line.endswith(", on these test images [over new seeds and images]") for line in standing(found)[1:]]
+        assert told == ([False] * 3 if bottleneck == "none" else [True, False, True])
+
+
+def test_looks_that_were_not_planned_are_told_where_seeds_are_added_until_it_is_clear(tmp_path: Path) -> None:
+    values: dict[str, list[float | None]] = {"lr=0.1": [0.9] * 8, "lr=0.2": [0.8] * 8}
+    found = given(tmp_path, rates(0.1, 0.2, seeds=8), values)
+
+    def told(*looks: int, until_clear: bool = True) -> list[str]:
+        asked = replace(found.study, until_clear=until_clear)
+        return cautions(Studied(asked, found.root, runs_of(found), {}, looks))
+
+    assert told(2, 3, 6, 8) == [
+        "seen with 2 and 3 seeds before they were added until it is clear: looks that were not planned are not in "
+        "the 5 %"
+    ]
+    assert told(6, 8) == told(8) == told(8, until_clear=False) == [], "planned, or no look before"
+    ((words,), (planned,)) = told(2, 8, until_clear=False), told(6, 8, until_clear=False)
+    assert words.startswith("seeds were added after a look at 2: 2 looks, each with 5 %") and "look at 6" in planned
 
 
 def test_an_arm_without_any_result_is_told(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from folders import noise, two_classes
+from trials import train_here
 
 from pellucid.cli import run as command
 from pellucid.errors import DataError, InterruptedRunError, SpecError, StorageError, UsageError
@@ -20,6 +21,7 @@ from pellucid.spec.search import Search
 from pellucid.spec.space import Dimension
 from pellucid.spec.study import Study, Trial, factor_from_text
 from pellucid.storage.run_folder import RunFolder
+from pellucid.storage.study_folder import StudyFolder
 from pellucid.training.executors import task as module
 from pellucid.training.executors.task import Task, run_task
 from pellucid.verbs import study_page
@@ -237,6 +239,19 @@ def test_seeds_added_after_a_look_are_told(tmp_path: Path) -> None:
     )
     assert load_study("rates", runs=tmp_path).verdicts() == more.verdicts()
     assert "look" not in " ".join(study(rates("anew", seeds=3), runs=tmp_path).verdicts())
+
+
+def test_looks_at_runs_that_are_none_of_the_study_any_more_do_not_count(tmp_path: Path) -> None:
+    more, other = rates(seeds=3), rates(seeds=3, hidden_size=8)
+    for asked in (more, other):
+        train_here(asked, tmp_path)
+
+    def looks() -> tuple[int, ...]:
+        return StudyFolder(tmp_path, "rates").progress().looks
+
+    study(rates(), runs=tmp_path)
+    assert "after a look at 2" in study(more, runs=tmp_path, update=True).verdicts()[-1] and looks() == (2, 3)
+    assert "look" not in " ".join(study(other, runs=tmp_path, update=True).verdicts()) and looks() == (3,)
 
 
 def test_nothing_is_added_where_there_is_nothing_to_compare(tmp_path: Path) -> None:
