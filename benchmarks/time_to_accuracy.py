@@ -6,8 +6,9 @@ Each target is a network and a recipe, chosen on validation images (`--validatio
 once for each seed. Seconds are those of the training steps, the order of images, augmentation and whitening included,
 evaluation and reading of files not. Trained without the validation images (on 55,000 or 45,000), since they chose the
 recipe; for the targets of `WHOLE`, what they have chosen is trained on all images. With test-time augmentation:
-`mirror`, the mean logits of an image and its mirror image; `six copies`, of both moved by a pixel along the diagonal
-too (`pellucid evaluate --mirror --shifted`). Intervals are 95 %, by Student's t over the seeds.
+`mirror`, the mean logits of an image and its mirror image; `moved copies`, of the image, or of both where training
+mirrors, moved by a pixel along the diagonal too (`pellucid evaluate --shifted`, with `--mirror` six copies). Intervals
+are 95 %, by Student's t over the seeds.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ def main() -> None:
             f"{datetime.now(UTC):%Y-%m-%d} {platform.machine()}, torch {torch.__version__}, {threads} threads, "
             f"{'validation' if asked.validation else 'test'} images"
         )
-        print("| target | n | accuracy % | with mirror % | six copies % | seconds | aim | precision |")
+        print("| target | n | accuracy % | with mirror % | moved copies % | seconds | aim | precision |")
         print("|---|---|---|---|---|---|---|---|")
         for name in asked.targets:
             data, network, options, recipe_name, changes, aim, limit, seeds = TARGETS[name]
@@ -123,18 +124,19 @@ def main() -> None:
             recipe = replace(catalog.load("recipes", recipe_name)(), **changes)
             built = catalog.load("networks", network)(input_shape=splits.shape, **options)
             precision, _ = chosen.choose_precision(built, splits.shape, 10, recipe, device="cpu")
-            plain, mirrored, six, seconds = [], [], [], []
+            plain, mirrored, moved, seconds = [], [], [], []
             for seed in range(asked.seeds or seeds):
                 trained, taken = timed(
                     built, Splits(train, nothing, nothing, splits.scaling), recipe, seed, precision
                 )
                 seconds.append(taken)
                 plain.append(accuracy(trained.model, judged, mirror=False, shifted=False))
-                if recipe.augmentation.horizontal_flip or recipe.augmentation.alternating_flip:  # no digits
+                flips = recipe.augmentation.horizontal_flip or recipe.augmentation.alternating_flip  # no digits
+                if flips:
                     mirrored.append(accuracy(trained.model, judged, mirror=True, shifted=False))
-                    six.append(accuracy(trained.model, judged, mirror=True, shifted=True))
+                moved.append(accuracy(trained.model, judged, mirror=flips, shifted=True))
             print(
-                f"| {name} | {len(plain)} | {interval(plain)} | {interval(mirrored)} | {interval(six)} | "
+                f"| {name} | {len(plain)} | {interval(plain)} | {interval(mirrored)} | {interval(moved)} | "
                 f"{interval(seconds)} | "
                 f"{100 * aim:g} % in {limit:g} s | {precision} |",
                 flush=True,

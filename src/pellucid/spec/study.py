@@ -167,6 +167,13 @@ class Study:
             if count > 1:
                 raise UsageError(f"study {self.name}: expected different configurations, found {words} twice.")
         check_seeds(f"study {self.name}", self.seeds)
+        for options in (self.base, *self.listed, {one.name: list(one.levels) for one in self.factors}):
+            for name, value in options.items():
+                if (strange := _not_plain(value)) is not None:
+                    raise UsageError(
+                        f"study {self.name}, {name}: expected names, numbers and lists of them, "
+                        f"found {strange!r} ({type(strange).__name__}). Name it, and give its parts as options."
+                    )
 
     @property
     def size(self) -> int:
@@ -265,6 +272,15 @@ def _word(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return "+".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _not_plain(value: Any) -> Any:
+    """The first part of a value that JSON does not have; None where all of it is plain data."""
+    if isinstance(value, (list, tuple)):
+        return next((found for one in value if (found := _not_plain(one)) is not None), None)
+    if isinstance(value, Mapping):
+        return next((found for pair in value.items() if (found := _not_plain(pair)) is not None), None)
+    return None if value is None or isinstance(value, (str, int, float)) else value
 
 
 def _plain(value: Any) -> str:

@@ -8,7 +8,7 @@ from pellucid.spec.study import AlsoReported, Claim, Config, Figure, Study, labe
 def cells_on_mnist_rows() -> Study:
     """RNN, LSTM and GRU over the rows of MNIST x learning rate x optimizer x hidden size, ten epochs (report 001).
 
-    The last configuration is the best cell with what validation chose: one cycle to 0.003.
+    The last configuration is the best cell with what validation chose: one cycle to 0.005, shifts by one pixel.
     """
     rows: list[tuple[str, float, str, int, tuple[float, ...]]] = [  # train loss, accuracy, test loss, accuracy
         ("row_rnn", 0.01, "adam", 128, (2.283, 0.7516, 1.43, 0.8378)),
@@ -29,7 +29,8 @@ def cells_on_mnist_rows() -> Study:
     ]
     said = {label(config): row[-1] for config, row in zip(configs, rows, strict=True) if row[-1]}
     ours: Config = {
-        "network": "row_gru", "lr": 0.003, "optimizer": "adam", "hidden_size": 128, "schedule": "one_cycle"
+        "network": "row_gru", "lr": 0.005, "optimizer": "adam", "hidden_size": 128,
+        "schedule": "one_cycle", "shift": 1,
     }  # fmt: skip
     return Study(
         name="cells-on-mnist-rows",
@@ -68,6 +69,6 @@ def cells_on_mnist_rows() -> Study:
                 for cell, words in (("row_lstm", "LSTM"), ("row_gru", "GRU"))
             ),
             Claim("the GRU reaches 99.06 %", "network=row_gru lr=0.001 optimizer=adam hidden_size=128", least=0.9906),
-            Claim("one cycle takes the same GRU to 99.06 %", label(ours), least=0.9906),
+            Claim("the same GRU can reach 99.06 %", label(ours), least=0.9906),
         ),
     )

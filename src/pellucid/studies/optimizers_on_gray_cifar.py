@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.spec.study import Claim, Figure, Study
+from pellucid.spec.study import Claim, Config, Figure, Study, label
 
 
 def optimizers_on_gray_cifar() -> Study:
@@ -11,6 +11,12 @@ def optimizers_on_gray_cifar() -> Study:
     Open in the report, assumed here: centre crop to 28 pixels; learning rates 0.01 (SGD), 0.0001 (RMSprop) and 0.001
     (Adam); momentum 0.9; batches of 100; at most 40 epochs. 1,000 test images, early stopping with patience 5.
     """
+    as_printed: tuple[tuple[Config, float], ...] = (
+        ({"optimizer": "sgd", "momentum": 0.9, "lr": 0.01}, 0.467),
+        ({"optimizer": "rmsprop_printed", "momentum": 0.9, "lr": 0.0001}, 0.523),
+        ({"optimizer": "adam_printed", "lr": 0.001}, 0.529),
+    )
+    sgd, rmsprop, adam = (label(config) for config, _ in as_printed)
     return Study(
         name="optimizers-on-gray-cifar",
         base={
@@ -24,16 +30,8 @@ def optimizers_on_gray_cifar() -> Study:
             "patience": 5,
             "min_delta": 0.0001,
         },
-        listed=(
-            {"optimizer": "sgd", "momentum": 0.9, "lr": 0.01},
-            {"optimizer": "rmsprop_printed", "momentum": 0.9, "lr": 0.0001},
-            {"optimizer": "adam_printed", "lr": 0.001},
-        ),
-        reported={
-            "optimizer=sgd momentum=0.9 lr=0.01": 0.467,
-            "optimizer=rmsprop_printed momentum=0.9 lr=0.0001": 0.523,
-            "optimizer=adam_printed lr=0.001": 0.529,
-        },
+        listed=tuple(config for config, _ in as_printed),
+        reported={label(config): share for config, share in as_printed},
         figures=(
             Figure("ten images with class names", "samples"),
             Figure("accuracy by epoch on the training images", "curves", {"metric": "train_accuracy"}),
@@ -45,11 +43,11 @@ def optimizers_on_gray_cifar() -> Study:
             Figure("the deconvnet of the paper it reads", "deconvnet", {"layer": "conv2"}),
         ),
         claims=(
-            Claim("Adam is better than SGD", "optimizer=adam_printed lr=0.001", "optimizer=sgd momentum=0.9 lr=0.01"),
-            Claim(
-                "RMSprop is better than SGD",
-                "optimizer=rmsprop_printed momentum=0.9 lr=0.0001",
-                "optimizer=sgd momentum=0.9 lr=0.01",
+            Claim("Adam is better than SGD", adam, sgd),
+            Claim("RMSprop is better than SGD", rmsprop, sgd),
+            *(
+                Claim(f"{100 * share:.1f} % are reached by {words}", label(config), least=share)
+                for words, (config, share) in zip(("SGD", "RMSprop", "Adam"), as_printed, strict=True)
             ),
         ),
     )

@@ -8,7 +8,8 @@ from pellucid.spec.study import AlsoReported, Claim, Config, Figure, Study, labe
 def rates_and_optimizers_on_cifar() -> Study:
     """Learning rate x optimizer on CIFAR-10, ten epochs, and twenty for the best (report 001).
 
-    Open in the report, assumed here: the network (two convolutions, `cifar_cnn`) and batches of 100.
+    Open in the report, assumed here: the network (two convolutions, `cifar_cnn`) and batches of 100. The last
+    configuration is the report's best with what validation chose: mirrored images.
     """
     rows = [  # losses and accuracies of training and test images
         ("adam", 0.001, 10, 0.9583, 0.6667, 1.04, 0.6423),
@@ -21,10 +22,11 @@ def rates_and_optimizers_on_cifar() -> Study:
     ]
     configs: list[Config] = [{"optimizer": name, "lr": lr, "epochs": epochs} for name, lr, epochs, *_ in rows]
     arms = [label(config) for config in configs]
+    ours: Config = {**configs[-1], "horizontal_flip": True}
     return Study(
         name="rates-and-optimizers-on-cifar",
         base={"network": "cifar_cnn", "data": "cifar10", "batch_size": 100},
-        listed=tuple(configs),
+        listed=(*configs, ours),
         seeds=(0, 1, 2),
         reported={arm: row[-1] for arm, row in zip(arms, rows, strict=True)},
         also_reported=tuple(
@@ -44,5 +46,6 @@ def rates_and_optimizers_on_cifar() -> Study:
             Claim("Adagrad with 0.01 is better than with 0.001", arms[5], arms[3]),
             Claim("Adam with 0.01 does not learn", arms[0], arms[2]),
             Claim("71.7 % are reached", arms[6], least=0.717),
+            Claim("71.7 % are reached with mirrored images", label(ours), least=0.717),
         ),
     )

@@ -8,7 +8,8 @@ from pellucid.spec.study import Claim, Figure, Study
 def vgg_on_cifar() -> Study:
     """The small VGG with batch norm, dropout and augmentation on CIFAR-10: 88 % in the report (report 003).
 
-    Open in the report, assumed here: Adam, flips and shifts of up to four pixels, 60 epochs at most.
+    Open in the report, assumed here: Adam, flips and shifts of up to four pixels, 60 epochs, fewer where fifteen
+    of them improve nothing. In bf16 where that is faster.
     """
     return Study(
         name="vgg-on-cifar",
@@ -19,15 +20,15 @@ def vgg_on_cifar() -> Study:
             "optimizer": "adam",
             "lr": 0.001,
             "epochs": 60,
+            "patience": 15,
             "schedule": "plateau",
             "plateau_patience": 5,
             "horizontal_flip": True,
             "shift": 4,
-            "precision": "bf16",
-            "threads": 2,
+            "precision": "auto",
         },
         listed=({"batch_norm": True, "dropout": 0.5},),
-        seeds=(0, 1, 2),
+        seeds=(0, 1, 2, 3),
         reported={"batch_norm=True dropout=0.5": 0.88},
         figures=(
             Figure("layers with shapes and parameters", "layers"),

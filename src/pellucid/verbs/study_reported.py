@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING
 
 from pellucid.displays.numbers import measured
@@ -19,17 +20,13 @@ def other_numbers(found: Studied) -> Table | None:
     """
     rows: list[tuple[str | int | None, ...]] = []
     for said in found.study.also_reported:
+        words, reported = said.metric.replace("_", " "), measured(said.metric, said.value)
         known = [value for value in found.values(found.chosen[said.arm], said.metric) if value is not None]
         if not known:
-            rows.append((said.arm, _words(said.metric), 0, None, None, None, measured(said.metric, said.value)))
+            rows.append((said.arm, words, 0, None, None, None, reported))
             continue
         ours = summary(known, share=said.metric.endswith("accuracy"))
-        bounds = (ours.low, ours.high) if ours.n > 1 else (None, None)
-        told = (None if value is None else measured(said.metric, value) for value in (ours.mean, *bounds))
-        rows.append((said.arm, _words(said.metric), ours.n, *told, measured(said.metric, said.value)))
+        told = (None if isnan(one) else measured(said.metric, one) for one in (ours.mean, ours.low, ours.high))
+        rows.append((said.arm, words, ours.n, *told, reported))
     columns = ("configuration", "number", "n", "mean", "low", "high", "reported")
     return Table(columns, rows, title="Other numbers of the report, 95 % intervals") if rows else None
-
-
-def _words(metric: str) -> str:
-    return metric.replace("_", " ")

@@ -121,6 +121,8 @@ def test_a_report_s_study_shows_what_was_claimed(client: TestClient) -> None:
     text = client.get("/studies/reported/negative-images").text
     assert "98.95 %" in text and "pellucid reproduce negative-images --quick" in text
     assert client.get("/studies/reported/x").status_code == 400
+    text = client.get("/studies/reported/rates-and-optimizers-on-cifar").text
+    assert all(word in text for word in ("test accuracy", "71.70 %", "train loss", "0.1498"))
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from waiting import until
 from pellucid.cli import run as command
 from pellucid.errors import StorageError, UsageError
 from pellucid.evaluation.comparison import ALPHA, LOOKS
+from pellucid.spec import DataSpec, Recipe
 from pellucid.spec.study import Factor, Study, differences, factor_from_text
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.study_folder import StudyFolder
@@ -225,6 +226,12 @@ def test_an_arm_of_which_seeds_failed_is_not_better_for_that(root: Path, tmp_pat
         ({"compare": ["lr=0.1"], "seeds": 2.0}, "seeds: expected how many"),
         ({"listed": [{"lr": 0.1}, {"lr": 0.1}]}, "expected different configurations, found lr=0.1 twice"),
         ({"listed": {"lr": 0.1}}, "as a list of tables"),
+        (
+            {"listed": [{"recipe": Recipe()}]},
+            "study wrong, recipe: expected names, numbers and lists of them, found Recipe(",
+        ),
+        ({"compare": {"views": [[DataSpec(name="digits")]]}}, "study wrong, views: expected names"),
+        ({"compare": {"views": [["none"], [3 + 4j]]}}, "found (3+4j) (complex)"),
         ({"reported": 0.9}, "expected [reported] as a table, found 0.9"),
         ({"claims": ["it is better"]}, "expected [[claim]] as a list of tables, found ['it is better']"),
     ],

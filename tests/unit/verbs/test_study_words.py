@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from pellucid.verbs.reproduce import QUICK_SEEDS, reported_study
 from pellucid.verbs.studied import Studied
 from pellucid.verbs.study import load_study, study
 from pellucid.verbs.study_reported import other_numbers
-from pellucid.verbs.study_row import other_seeds
+from pellucid.verbs.study_row import Row, other_seeds
 
 BASE = {"network": "mlp", "data": "digits", "epochs": 1, "subset": 200, "hidden_size": 16}
 FILE = """
@@ -54,6 +56,13 @@ least = 1
 """
 
 
+def replaced(found: Studied, change: Callable[[Row], Row]) -> Studied:
+    """The study with other rows."""
+    other = copy(found)
+    other.rows = [change(row) for row in found.rows]
+    return other
+
+
 def test_a_files_note_figures_and_claims_are_kept_with_the_study(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -66,6 +75,10 @@ def test_a_files_note_figures_and_claims_are_kept_with_the_study(
     assert besides and len(besides.rows) == 1 and besides.rows[0][:3] == ("lr=0.01", "train loss", 2)
     losses = [row.value("train_loss") or 0.0 for row in found.rows if row.trial.label == "lr=0.01"]
     assert besides.rows[0][-1] == "0.25" and besides.rows[0][3] == f"{sum(losses) / 2:.4g}"
+    failed = other_numbers(replaced(found, lambda row: replace(row, result=None)))
+    assert failed and failed.rows[0][2:] == (0, None, None, None, "0.25")
+    alike = other_numbers(replaced(found, lambda row: replace(row, result={**(row.result or {}), "train_loss": 0.5})))
+    assert alike and alike.rows[0][2:] == (2, "0.5", None, None, "0.25"), "two equal values have no interval"
     assert besides.title in found.display().render("html").decode()
     again = load_study("mine", runs=tmp_path)
     assert again.study == found.study == asked

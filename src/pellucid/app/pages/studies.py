@@ -102,6 +102,8 @@ def reported(request: Request) -> Response:
     name = catalog.check("studies", request.path_params["name"])
     study = _reported(name)
     begun = {one["name"]: one for one in library.studies()}
+    said = [(arm, study.metric, value) for arm, value in study.reported.items()]
+    said += [(one.arm, one.metric, one.value) for one in study.also_reported]
     return render.page(
         request,
         "reported.html",
@@ -110,8 +112,8 @@ def reported(request: Request) -> Response:
         study=study,
         words=" ".join((catalog.load("studies", name).__doc__ or "").split()),
         told=Table(
-            ("configuration", "reported"),
-            [(arm, measured(study.metric, value)) for arm, value in study.reported.items()],
+            ("configuration", "number", "reported"),
+            [(arm, metric.replace("_", " "), measured(metric, value)) for arm, metric, value in said],
         ),
         claims=[claim.words for claim in study.claims],
         base=Table(("", ""), [(key, str(value)) for key, value in study.base.items()]),
