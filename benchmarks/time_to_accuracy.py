@@ -7,7 +7,7 @@ once for each seed. Seconds are those of the training steps, the order of images
 evaluation and reading of files not. Trained without the validation images (on 55,000 or 45,000), since they chose the
 recipe; for the targets of `WHOLE`, what they have chosen is trained on all images. With test-time augmentation:
 `mirror`, the mean logits of an image and its mirror image; `moved copies`, of the image, or of both where training
-mirrors, moved by a pixel along the diagonal too (`pellucid evaluate --shifted`, with `--mirror` six copies). Intervals
+mirrors, moved by a pixel along the diagonal too (`pellucid evaluate --shifted`, with `--mirror` six). Intervals
 are 95 %, by Student's t over the seeds.
 """
 
