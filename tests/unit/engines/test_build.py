@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from scipy import special
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from pellucid import catalog
@@ -134,6 +135,32 @@ def test_same_padding_is_pytorchs(kernel: int | tuple[int, int], dilation: int) 
     module[0].load_state_dict(torchs.state_dict())
     x = torch.randn(2, 2, 9, 8)
     torch.testing.assert_close(module(x), torchs(x))
+
+
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("side", [6, 7])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_max_pooling_is_the_same_with_and_without_gradients(
+    size: int, side: int, layout: torch.memory_format
+) -> None:
+    module = build(Network("n", (MaxPool(size), Flatten(), Dense(2))), (side, side, 3))[0]
+    x = torch.randn(4, 3, side, side).contiguous(memory_format=layout)
+    with torch.no_grad():
+        alone = module(x)
+    assert torch.equal(alone, module(x)) and torch.equal(alone, functional.max_pool2d(x, size))
+
+
+def test_a_gradient_comes_through_flattening_in_the_layout_of_the_images() -> None:
+    module = build(Network("n", (Conv(3, 1), Flatten(), Dense(2))), (4, 4, 3))[1]
+    for layout in (torch.channels_last, torch.contiguous_format):
+        x = torch.randn(2, 3, 4, 4).contiguous(memory_format=layout).requires_grad_()
+        came: list[Tensor] = []
+        seen = x.clone()
+        loss = module(seen).square().sum()
+        seen.register_hook(came.append)
+        loss.backward()
+        assert x.grad is not None and torch.equal(x.grad, 2 * x.detach())
+        assert came[0].is_contiguous(memory_format=layout)
 
 
 @pytest.mark.parametrize("pool", ["avg", "max"])
