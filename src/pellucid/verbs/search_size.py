@@ -40,7 +40,7 @@ def search_size(
         total += count * (each - (before if goes_on(longer, earlier) else 0))
         before = each
     trials = sum(count for count, _ in rungs) * len(asked.seeds)
-    processes = max(1, min(workers or cores(), trials))
+    processes = max(1, min(workers or cores() // (spec.threads or 1), trials))
     seconds = epoch_seconds(spec, load(spec.data), steps=steps) * total * len(asked.seeds) / processes
     return {
         "trials": trials,

@@ -71,7 +71,7 @@ def estimate(
         an_epoch.get(kind, usual) * epochs * count for kind, members in kinds.items() for epochs, count in members
     )
     to_do, arms = sum(left.values()), len({asked.arm(config) for config in configs})
-    processes = max(1, min(workers or cores(), to_do))
+    processes = max(1, min(workers or cores() // (base.threads or 1), to_do))
     return {
         "trials": asked.size,
         "left": to_do,

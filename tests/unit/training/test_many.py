@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +50,28 @@ def test_two_processes_give_the_bits_of_one(tmp_path: Path) -> None:
         for _ in run(one, load(DATA), tmp_path / "one", probes=tmp_path):
             pass
         assert weights(tmp_path / "many", one.id) == weights(tmp_path / "one", one.id)
+
+
+@pytest.mark.parametrize(("workers", "threads", "most"), [(None, 1, 4), (None, 2, 2), (None, 8, 1), (3, 8, 3)])
+def test_no_more_run_at_once_than_have_a_core_for_each_thread(
+    workers: int | None, threads: int, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once: list[int] = []
+    running: list[Task] = []
+
+    def trained(task: Task, *_: Path) -> Outcome:
+        running.append(task)
+        at_once.append(len(running))
+        time.sleep(0.05)
+        running.remove(task)
+        return Outcome(task.spec, {}, "")
+
+    monkeypatch.setattr(local, "cores", lambda: 4)
+    monkeypatch.setattr(local, "run_when_free", trained)
+    monkeypatch.setattr(local.Processes, "_opened", lambda *_: ThreadPoolExecutor(8))
+    specs = [replace(spec(seed), threads=threads) for seed in range(6)]
+    assert len(list(run_all(specs, tmp_path, probes=tmp_path, workers=workers))) == 6
+    assert max(at_once) == most
 
 
 def test_what_is_done_is_told_and_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,10 +32,14 @@ SAVING = 10
 
 
 class Processes:
-    """An `Executor` of `workers` processes, by default one for each core; they begin with the first tasks."""
+    """An `Executor` of `workers` processes, by default one for each core; they begin with the first tasks.
+
+    By default no more run at once than have a core for each of their threads.
+    """
 
     def __init__(self, workers: int | None = None) -> None:
         self._count = workers or cores()
+        self._cores = None if workers else cores()
         self._pool: ProcessPoolExecutor | None = None
 
     def run(self, tasks: Sequence[Task], root: Path, *, probes: Path) -> Iterator[Outcome]:
@@ -56,6 +60,11 @@ class Processes:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
 
+    def _has_cores(self, task: Task, running: Sequence[Task]) -> bool:
+        """Whether there is a core for each thread of all of them; one alone always runs."""
+        threads = sum(one.spec.threads or 1 for one in (task, *running))
+        return not running or self._cores is None or threads <= self._cores
+
     def _until_broken(
         self, pending: dict[str, Task], attempts: dict[str, int], root: Path, probes: Path
     ) -> Iterator[Outcome]:
@@ -73,6 +82,8 @@ class Processes:
                     if running and any(task.spec.id in attempts for task in (waiting[0], *running.values())):
                         break
                     task = next((one for one in waiting if not is_locked(root / one.spec.id)), waiting[0])
+                    if not self._has_cores(task, list(running.values())):
+                        break
                     waiting.remove(task)
                     running[pool.submit(run_when_free, task, root, probes)] = task
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
