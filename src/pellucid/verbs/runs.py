@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pellucid.displays.numbers import percent
+from pellucid.displays.numbers import measured, percent
 from pellucid.displays.table import Table
 from pellucid.storage.index import RunIndex
 from pellucid.storage.runs_root import runs_root
@@ -46,11 +47,11 @@ def run_table(rows: list[dict[str, Any]]) -> Table:
 def details(run: Run) -> str:
     """A run's summary, spec, environment and events as text."""
     manifest = run.folder.manifest
-    parts = [Table(title=run.id, columns=("", ""), rows=list(run.summary().items())).text()]
+    parts = [Table(title=run.id, columns=("", ""), rows=_told(run.summary())).text()]
     flat = flatten(
         {"spec": {**manifest["spec"], "network": run.spec.network.name}, "machine": manifest["environment"]}
     )
-    parts.append(Table(title="spec and machine", columns=("", ""), rows=list(flat.items())).text())
+    parts.append(Table(title="spec and machine", columns=("", ""), rows=_told(flat)).text())
     parts.append(
         "\n".join(
             f"{event['time']}  {event['event']}"
@@ -90,7 +91,40 @@ def differences(first: Run, second: Run) -> list[dict[str, Any]]:
 
 
 def difference_table(found: list[dict[str, Any]]) -> Table:
-    """`differences` for people."""
-    return Table(
-        title="", columns=("", "first", "second"), rows=[(row["key"], row["first"], row["second"]) for row in found]
-    )
+    """`differences` for people: networks layer by layer."""
+    sides: list[dict[str, Any]] = [{}, {}]
+    for row in found:
+        layers = row["key"] == "spec.network.layers"
+        for side, name in zip(sides, ("first", "second"), strict=True):
+            if layers:
+                side |= {f"layer {k}": layer_words(layer) for k, layer in enumerate(row[name] or (), 1)}
+            else:
+                side[row["key"]] = row[name]
+    first, second = (dict(_told(side)) for side in sides)
+    keys = [key for key in {**first, **second} if first.get(key) != second.get(key)]
+    return Table(title="", columns=("", "first", "second"), rows=[(k, first.get(k), second.get(k)) for k in keys])
+
+
+def layer_words(layer: Mapping[str, Any]) -> str:
+    """A layer of a run's manifest: its kind, and what differs from that kind's defaults.
+
+    >>> layer_words({"layer": "conv", "filters": 6, "kernel_size": 5})
+    'conv filters=6 kernel_size=5'
+    """
+    rest = {key: value for key, value in layer.items() if key not in ("layer", "name")}
+    words = [f"{key}={_inner(value) if isinstance(value, list) else value}" for key, value in rest.items()]
+    return " ".join([str(layer.get("layer", "")), *words])
+
+
+def _inner(values: list[Any]) -> str:
+    """Sizes, or the layers of a branch."""
+    return f"({', '.join(layer_words(one) if isinstance(one, dict) else str(one) for one in values)})"
+
+
+def _told(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Keys and values for people: accuracies in percent, lists without brackets."""
+    return [
+        (key, measured(key, value) if isinstance(value, float) and key.endswith("accuracy")
+         else ", ".join(map(str, value)) or None if isinstance(value, (list, tuple)) else value)
+        for key, value in values.items()
+    ]  # fmt: skip

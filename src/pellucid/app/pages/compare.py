@@ -20,7 +20,7 @@ from pellucid.evaluation.comparison import compare
 from pellucid.report.section import named
 from pellucid.verbs.compare import compare as compare_two
 from pellucid.verbs.run import Run
-from pellucid.verbs.runs import flatten
+from pellucid.verbs.runs import flatten, layer_words
 
 #: Configurations whose pairs are told in sentences; more have too many.
 MOST_TOLD: Final = 6
@@ -134,14 +134,8 @@ def _flat(run: Run) -> dict[str, str]:
     layers, spec["network"] = network.pop("layers", None), network
     found = flatten({**spec, "decided": manifest.get("decisions", {}), "machine": manifest.get("environment", {})})
     if layers is not None:
-        found["network.layers"] = " → ".join(_layer(layer) for layer in layers)
+        found["network.layers"] = " → ".join(layer_words(layer)[:80] for layer in layers)
     return {key: _told(value) for key, value in found.items()}
-
-
-def _layer(layer: Mapping[str, Any]) -> str:
-    """``conv 6 5x5``-like: the kind and its first numbers."""
-    numbers = [str(value) for key, value in layer.items() if key not in ("kind", "name") and value is not None]
-    return " ".join([str(layer.get("kind", "")), *numbers[:3]])[:80]
 
 
 def _told(value: Any) -> str:
