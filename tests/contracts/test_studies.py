@@ -67,7 +67,7 @@ def test_figures_are_drawn_with_the_command_that_draws_them(tmp_path: Path) -> N
         Figure("filters", "filters", {"layer": "conv1"}, "lr=0.01"),
         Figure("neurons", "top_patches", {"layer": "conv2", "channels": (1, 2), "k": 3}),
     )
-    base = {"network": "lenet5", "data": "digits", "size": 28, "subset": 200, "epochs": 1}
+    base = {"network": "lenet5", "activation": "tanh", "data": "digits", "size": 28, "subset": 200, "epochs": 1}
     asked = Study(
         name="drawn",
         base=base,
@@ -85,7 +85,7 @@ def test_figures_are_drawn_with_the_command_that_draws_them(tmp_path: Path) -> N
     run = found.rows[0].run
     assert [command for _, command, _ in told] == [
         "pellucid data show digits",
-        "pellucid networks show lenet5 --input 28x28x1",
+        "pellucid networks show lenet5 --input 28x28x1 --network-option activation=tanh",
         f"pellucid curves {run}",
         f"pellucid evaluate {run}",
         "pellucid curves drawn --metric train_loss",

@@ -16,6 +16,7 @@ from pellucid.verbs.look import look
 from pellucid.verbs.networks import layer_table
 from pellucid.verbs.run import Run
 from pellucid.verbs.studied import Studied
+from pellucid.verbs.study_specs import options_of_network
 
 OF_A_RUN = ("samples", "layers", "learning_curves", "confusion_matrix")
 OF_ALL = ("curves", "steadiness")
@@ -58,7 +59,11 @@ def command(found: Studied, figure: Figure) -> str:
             views = [f"--view {view}" for view in run.spec.data.views]
             return " ".join(["pellucid data show", run.spec.data.name, *views])
         case "layers":
-            return f"pellucid networks show {run.spec.network.name} --input {'x'.join(map(str, run.input_shape))}"
+            values = {**found.study.base, **found.chosen[figure.arm or next(iter(found.chosen))]}
+            given = options_of_network(values["network"], values)
+            changed = [f"--network-option {name}={value}" for name, value in given.items()]
+            shape = "x".join(map(str, run.input_shape))
+            return " ".join(["pellucid networks show", run.spec.network.name, "--input", shape, *changed])
         case "learning_curves" | "confusion_matrix":
             return f"pellucid curves {run.id}" if figure.way == "learning_curves" else f"pellucid evaluate {run.id}"
     words = []

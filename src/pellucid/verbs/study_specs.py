@@ -54,8 +54,8 @@ def spec_of(base: Mapping[str, Any], config: Config, *, read: Read = load) -> Ru
     if network is None or data is None:
         raise UsageError("study: expected a network and a data set, found one missing. Name both.")
     known, own = option_fields(), _options_of(network)
-    for name in [name for name in values if name not in known and name in own]:
-        network_options[name] = values.pop(name)
+    network_options |= options_of_network(network, values)
+    values = {name: value for name, value in values.items() if name not in network_options}
     for name, value in values.items():
         if name not in known:
             raise unknown_name("factor", name, [*own, *known, "network", "data", "recipe"])
@@ -66,6 +66,12 @@ def spec_of(base: Mapping[str, Any], config: Config, *, read: Read = load) -> Ru
     spec, images, _ = resolve(asked, read=read)
     found = RunSpec(network=spec, data=images, recipe=asked.recipe, **asked.rest)
     return found if found.threads else replace(found, threads=1)
+
+
+def options_of_network(network: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the values that are options of the network, and of nothing else."""
+    known, own = option_fields(), _options_of(network)
+    return {name: value for name, value in values.items() if name not in known and name in own}
 
 
 def _options_of(network: Any) -> list[str]:
