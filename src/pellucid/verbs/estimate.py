@@ -9,19 +9,26 @@ import numpy as np
 from pellucid.engines.engine import engine
 from pellucid.images import Splits
 from pellucid.spec.run import RunSpec
+from pellucid.training.decisions import decide
+from pellucid.verbs.train import probe_folder
 
 
 def epoch_seconds(spec: RunSpec, splits: Splits, *, steps: int = 8) -> float:
-    """About how long an epoch of `spec` takes here, its scores included: a few steps are timed, in float32."""
+    """About how long an epoch of `spec` takes here, its scores included: a few steps are timed.
+
+    Where the spec leaves the precision to a probe, that is asked first; its answer is kept for the run.
+    """
     chosen = engine(spec.engine)
-    with chosen.threads(spec.threads):
+    decided = decide(chosen, spec, spec.network, splits.shape, len(splits.class_names), probe_folder())
+    with chosen.threads(decided.threads):
         trainer = chosen.trainer(
             spec.network,
             splits.train,
             splits.scaling,
             spec.recipe,
             seed=0,
-            device=chosen.choose_device(spec.device),
+            device=decided.device,
+            precision=decided.precision,
         )
         seconds = []
         for index in range(min(steps, trainer.steps_per_epoch)):
