@@ -249,7 +249,8 @@ def _finish(spec: RunSpec, splits: Splits, folder: RunFolder, trainer: Trainer, 
     """Last weights, the best weights' logits on the test images, the result; the result's presence ends the run."""
     folder.save_weights("last", trainer.weights())
     if len(splits.test):
-        trainer.load_weights(folder.load_weights("best"))
+        if best_epoch(spec.recipe, progress.records) != len(progress.records):
+            trainer.load_weights(folder.load_weights("best"))
         folder.save_predictions({"logits": trainer.logits(splits.test), "labels": splits.test.labels})
     reason = stop_reason(spec.recipe, progress.records, progress.seconds) or ""
     folder.append_event("finished", reason=reason)

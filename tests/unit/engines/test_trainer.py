@@ -215,6 +215,18 @@ def test_totals_are_those_of_the_steps() -> None:
     assert totals.accuracy == right / 40
 
 
+def test_logits_that_a_score_has_left_are_those_of_the_weights_as_they_are() -> None:
+    training, seen = make("lenet5", Recipe(batch_size=10)), images(20)
+    first = training.weights()
+    for change in (lambda: None, lambda: training.step(0, 0.1), lambda: training.load_weights(first)):
+        training.score(seen)
+        change()
+        for _ in range(2):
+            found = training.logits(seen)
+            assert np.array_equal(found, training.model.logits(seen))
+            found[:] = 0
+
+
 def test_a_single_image_left_over_joins_the_batch_before_it() -> None:
     trained = make("mlp", Recipe(batch_size=13))
     assert [rows.stop - rows.start for rows in trained._rows] == [13, 13, 14]

@@ -60,6 +60,7 @@ class TorchTrainer:
         self._penalised = [parameter for parameter in self._parameters if parameter.ndim >= 2]
         self._generator = generator_of(self.model.device)
         self._resident: dict[int, tuple[Images, Tensor, Tensor]] = {}
+        self._scored: dict[int, Tensor] = {}  # logits of resident images by the weights as they are
         self._augments = recipe.augmentation.active
         self.begin_epoch(1)
 
@@ -82,6 +83,7 @@ class TorchTrainer:
 
         Raises DivergedError where this loss, or one of the last `CHECK_EVERY`, is not finite.
         """
+        self._scored.clear()
         rows = self._rows[index]
         pixels, labels = self._pixels.index_select(0, self._order[rows]), self._answers[rows]
         x = self._augmented(pixels, index) if self._augments else self.model.input(pixels)
@@ -171,14 +173,15 @@ class TorchTrainer:
         if id(images) not in self._resident:
             self._resident[id(images)] = (images, *self.model.resident(images))
         _, pixels, labels = self._resident[id(images)]
-        logits = self.model.logits_of(pixels)
+        logits = self._scored[id(images)] = self.model.logits_of(pixels)
         return Score(
             loss=float(self._loss(logits, labels)), accuracy=int((logits.argmax(1) == labels).sum()) / len(labels)
         )
 
     def logits(self, images: Images) -> NDArray[np.float32]:
-        """Logits N x classes in evaluation mode."""
-        return self.model.logits(images)
+        """Logits N x classes in evaluation mode; those of the last score, where no step came after it."""
+        kept = self._scored.get(id(images))
+        return self.model.logits(images) if kept is None else kept.cpu().numpy().copy()
 
     def weights(self) -> Arrays:
         """Parameters and buffers by name; copies."""
@@ -186,6 +189,7 @@ class TorchTrainer:
 
     def load_weights(self, arrays: Arrays) -> None:
         """Raises SpecError where names or shapes are not the network's."""
+        self._scored.clear()
         self.model.load_weights(arrays)
 
     def state(self) -> Arrays:
