@@ -11,7 +11,9 @@ import typer
 from pellucid.cli.options import with_spec_options
 from pellucid.cli.train import Json, Runs
 
-Workers = Annotated[int | None, typer.Option(help="Trials at once \\[one a core].", min=1)]
+Workers = Annotated[
+    int | None, typer.Option(help="Trials at once \\[one a core; fewer where each has more threads].", min=1)
+]
 Where = Annotated[str, typer.Option("--executor", help="local, or ray: on a Ray cluster.")]
 TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Also write event files for its HParams tab.")]
 Address = Annotated[str | None, typer.Option(help="Of the Ray cluster [RAY_ADDRESS, else one of this machine].")]

@@ -172,7 +172,8 @@ class Study:
                 if (strange := _not_plain(value)) is not None:
                     raise UsageError(
                         f"study {self.name}, {name}: expected names, numbers and lists of them, "
-                        f"found {strange!r} ({type(strange).__name__}). Name it, and give its parts as options."
+                        f"found {strange!r} ({type(strange).__name__}). Give plain numbers "
+                        "and texts; of a network, data set or recipe its name, and its parts as options."
                     )
 
     @property

@@ -34,6 +34,7 @@ def l2_on_mnist() -> Study:
         ),
         claims=(
             Claim("lambda 1.0 is better than none", f"l2={values[2]:g}", f"l2={values[0]:g}"),
+            Claim("lambda 0.1 is worse than none", f"l2={values[0]:g}", f"l2={values[1]:g}"),
             Claim("99.19 % are reached without", f"l2={values[0]:g}", least=0.9919),
             Claim("99.39 % are reached with lambda 1.0", f"l2={values[2]:g}", least=0.9939),
             Claim("these layers can reach 99.13 %", label(ours), least=0.9913),

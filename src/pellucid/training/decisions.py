@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from pellucid.engines.engine import Engine
 from pellucid.errors import StorageError
@@ -55,17 +59,32 @@ def decide(engine: Engine, spec: RunSpec, network: Any, shape: Shape, classes: i
         }
         digest = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:24]
         path = cache / f"{digest}.json"
-        try:
-            known = read_json(path)
-            return Decisions(device, str(known["precision"]), threads, dict(known["probe"]))
-        except (OSError, StorageError, KeyError):
-            precision, seconds = engine.choose_precision(network, shape, classes, _quick(spec.recipe), device=device)
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"precision": precision, "probe": seconds, "question": question})
-    except (OSError, StorageError):
-        pass  # without a cache the next run asks again
+        with _alone(path):  # who asks at the same time waits for the answer: its probe would be disturbed
+            try:
+                known = read_json(path)
+                return Decisions(device, str(known["precision"]), threads, dict(known["probe"]))
+            except (OSError, StorageError, KeyError):
+                quick = _quick(spec.recipe)
+                precision, seconds = engine.choose_precision(network, shape, classes, quick, device=device)
+            with suppress(OSError, StorageError):  # without a cache the next run asks again
+                write_json(path, {"precision": precision, "probe": seconds, "question": question})
     return Decisions(device, precision, threads, seconds)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keeps other processes from the question of `path`; nothing where there is no cache to write to."""
+    lock = FileLock(path.with_suffix(".lock"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _quick(recipe: Recipe) -> Recipe:

@@ -118,11 +118,10 @@ def _check_kinds(name: str, tables: Mapping[str, Any], lists: tuple[Any, ...], n
     for key, value in tables.items():
         if not isinstance(value, Mapping):
             raise UsageError(f"study {name}: expected {key} as a table, found {value!r}.")
-    for key, values in zip(("[[configuration]]", "[[also_reported]]", "[[claim]]"), lists, strict=True):
-        if not isinstance(values, Sequence) or not all(
-            isinstance(one, (Mapping, AlsoReported, Claim)) for one in values
-        ):
-            raise UsageError(f"study {name}: expected {key} as a list of tables, found {values!r}.")
+    kinds: tuple[Any, ...] = (Mapping, (Mapping, AlsoReported), (Mapping, Claim))
+    for key, kind, values in zip(("configuration", "also_reported", "claim"), kinds, lists, strict=True):
+        if not isinstance(values, Sequence) or not all(isinstance(one, kind) for one in values):
+            raise UsageError(f"study {name}: expected [[{key}]] as a list of tables, found {values!r}.")
     if not isinstance(note, str):
         raise UsageError(f"study {name}: expected note as a text, found {note!r}.")
 
@@ -131,29 +130,28 @@ def _also(given: AlsoReported | Mapping[str, Any]) -> AlsoReported:
     """Raises UsageError for a field that such numbers do not have, or one that is missing."""
     if isinstance(given, AlsoReported):
         return given
-    names = ("arm", "metric", "value")
-    for key in given:
-        if key not in names:
-            raise unknown_name("key of an [[also_reported]]", key, names)
-    if len(given) < len(names):
+    _check_fields("also_reported", given, {"arm": str, "metric": str, "value": (int, float)})
+    if len(given) < 3:
         raise UsageError(f"[[also_reported]]: expected arm, metric and value, found {', '.join(given) or 'none'}.")
     return AlsoReported(**given)
+
+
+def _check_fields(table: str, given: Mapping[str, Any], types: Mapping[str, type | tuple[type, ...]]) -> None:
+    """Raises UsageError for a field that the table does not have, or one of another type."""
+    for key, value in given.items():
+        if key not in types:
+            raise unknown_name(f"key of a [[{table}]]", key, types)
+        if not isinstance(value, types[key]) or isinstance(value, bool):
+            expected = "text" if types[key] is str else "number"
+            raise UsageError(f"[[{table}]], {key}: expected a {expected}, found {value!r}.")
 
 
 def _claim(given: Claim | Mapping[str, Any]) -> Claim:
     """Raises UsageError for a field that claims do not have, or one that is missing or of another type."""
     if isinstance(given, Claim):
         return given
-    types: dict[str, type | tuple[type, ...]] = {
-        "words": str, "first": str, "second": str, "least": (int, float), "metric": str,
-    }  # fmt: skip
-    for key, value in given.items():
-        if key not in types:
-            raise unknown_name("key of a [[claim]]", key, types)
-        if not isinstance(value, types[key]) or isinstance(value, bool):
-            raise UsageError(
-                f"[[claim]], {key}: expected a {'number' if key == 'least' else 'text'}, found {value!r}."
-            )
+    numbers = (int, float)
+    _check_fields("claim", given, {"words": str, "first": str, "second": str, "least": numbers, "metric": str})
     if not {"words", "first"} <= given.keys() or len({"second", "least"} & given.keys()) != 1:
         raise UsageError(
             f"[[claim]]: expected words, first, and one of second (an arm) and least (a value), found "

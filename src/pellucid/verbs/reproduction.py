@@ -153,10 +153,20 @@ def provenance(found: Studied) -> dict[str, Any]:
         if git("ls-files", here.name):  # not where it is installed inside another project's clone
             commit = git("rev-parse", "--short", "HEAD")
     kept = next((RunFolder.open(found.root, row.run).manifest for row in found.rows if row.result), {})
-    return {"created": kept.get("created"), "environment": kept.get("environment"), "commit": commit or None}
+    return {
+        "created": kept.get("created"),
+        "environment": kept.get("environment"),
+        "precision": sorted({row.precision for row in found.rows} - {""}),
+        "commit": commit or None,
+    }
 
 
 def _told(where: Mapping[str, Any]) -> str:
     machine = where["environment"] or {}
-    words = [str(where["created"])[:10], str(machine.get("cpu")), f"torch {machine.get('torch')}"]
+    words = [
+        str(where["created"])[:10],
+        str(machine.get("cpu")),
+        f"torch {machine.get('torch')}",
+        *where["precision"],
+    ]
     return ", ".join([*words, *([f"page made at commit {where['commit']}"] if where["commit"] else [])])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -92,26 +93,29 @@ def differences(first: Run, second: Run) -> list[dict[str, Any]]:
 
 def difference_table(found: list[dict[str, Any]]) -> Table:
     """`differences` for people: networks layer by layer."""
-    sides: list[dict[str, Any]] = [{}, {}]
+    rows: list[tuple[Any, ...]] = []
     for row in found:
-        layers = row["key"] == "spec.network.layers"
-        for side, name in zip(sides, ("first", "second"), strict=True):
-            if layers:
-                side |= {f"layer {k}": layer_words(layer) for k, layer in enumerate(row[name] or (), 1)}
-            else:
-                side[row["key"]] = row[name]
-    first, second = (dict(_told(side)) for side in sides)
-    keys = [key for key in {**first, **second} if first.get(key) != second.get(key)]
-    return Table(title="", columns=("", "first", "second"), rows=[(k, first.get(k), second.get(k)) for k in keys])
+        first, second = row["first"], row["second"]
+        if row["key"] == "spec.network.layers":
+            layers = enumerate(zip_longest(first or (), second or ()), 1)
+            rows += [
+                (f"layer {k}", *(one and layer_words(one) for one in pair))
+                for k, pair in layers
+                if pair[0] != pair[1]
+            ]
+        else:
+            told = [_told({row["key"]: value})[0][1] for value in (first, second)]
+            rows.append((row["key"], *(told if told[0] != told[1] else (str(first), str(second)))))
+    return Table(title="", columns=("", "first", "second"), rows=rows)
 
 
 def layer_words(layer: Mapping[str, Any]) -> str:
-    """A layer of a run's manifest: its kind, and what differs from that kind's defaults.
+    """A layer of a run's manifest: its kind, and what is not as by default.
 
     >>> layer_words({"layer": "conv", "filters": 6, "kernel_size": 5})
     'conv filters=6 kernel_size=5'
     """
-    rest = {key: value for key, value in layer.items() if key not in ("layer", "name")}
+    rest = {key: value for key, value in layer.items() if key != "layer"}
     words = [f"{key}={_inner(value) if isinstance(value, list) else value}" for key, value in rest.items()]
     return " ".join([str(layer.get("layer", "")), *words])
 

@@ -34,7 +34,8 @@ def study(
     """Trains every trial that is not done, and says what stands; the same call again goes on, or only says.
 
     Unless the study says otherwise every trial runs on one thread in float32 on the processor, so that it has the
-    same bits whatever runs beside it. workers: processes, by default one a core. update: go on although the study is
+    same bits whatever runs beside it. workers: processes, by default one a core, fewer
+    where each has more threads. update: go on although the study is
     another than the one begun under this name. until_clear: adds seeds until the best arm differs from every other,
     looking after 6, 8, 11, 15, 20, 28 and 40 seeds, each look with its share of alpha. executor: local, or ray for a
     cluster at address. begun: called with the trials, and again where seeds are added. told: called after each trial.

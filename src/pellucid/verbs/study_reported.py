@@ -21,7 +21,9 @@ def other_numbers(found: Studied) -> Table | None:
     rows: list[tuple[str | int | None, ...]] = []
     for said in found.study.also_reported:
         words, reported = said.metric.replace("_", " "), measured(said.metric, said.value)
-        known = [value for value in found.values(found.chosen[said.arm], said.metric) if value is not None]
+        config = found.chosen.get(said.arm)
+        values = [] if config is None else found.values(config, said.metric)
+        known = [value for value in values if value is not None]
         if not known:
             rows.append((said.arm, words, 0, None, None, None, reported))
             continue

@@ -18,7 +18,7 @@ class Row:
     """One trial and what became of it. result: as the run folder keeps it; None where it failed, with the reason.
 
     recipe: that of its run, as the run folder keeps it; empty where nothing was begun. over: whether its run ended,
-    finished or diverged.
+    finished or diverged. precision: that it was trained in, as decided; "" where nothing was begun.
     """
 
     trial: Trial
@@ -27,6 +27,7 @@ class Row:
     reason: str
     recipe: Mapping[str, Any] = field(default_factory=dict)
     over: bool = False
+    precision: str = ""
 
     @classmethod
     def read(cls, root: Path, trial: Trial, run: str, errors: Mapping[str, str]) -> Row:
@@ -88,6 +89,7 @@ class Outcome(NamedTuple):
     reason: str
     recipe: Mapping[str, Any]
     over: bool
+    precision: str
 
 
 def outcome(root: Path, run_id: str, errors: Mapping[str, str]) -> Outcome:
@@ -98,13 +100,14 @@ def outcome(root: Path, run_id: str, errors: Mapping[str, str]) -> Outcome:
     try:
         folder = RunFolder.open(root, run_id) if is_begun(root, run_id) else None
         recipe = folder.manifest["spec"]["recipe"] if folder else {}
+        precision = str(folder.manifest.get("decisions", {}).get("precision", "")) if folder else ""
         kept = folder.result() if folder else None
     except StorageError as error:  # damaged
-        return Outcome(None, str(error), {}, False)
+        return Outcome(None, str(error), {}, False, "")
     if kept is None:
-        return Outcome(None, errors.get(run_id, "not trained yet"), recipe, False)
+        return Outcome(None, errors.get(run_id, "not trained yet"), recipe, False, precision)
     finished = kept.get("status") == "finished"
-    return Outcome(kept if finished else None, str(kept.get("reason", "")), recipe, True)
+    return Outcome(kept if finished else None, str(kept.get("reason", "")), recipe, True, precision)
 
 
 def other_seeds(root: Path, kept: Progress, study: Study) -> list[int]:

@@ -54,8 +54,9 @@ def spec_of(base: Mapping[str, Any], config: Config, *, read: Read = load) -> Ru
     if network is None or data is None:
         raise UsageError("study: expected a network and a data set, found one missing. Name both.")
     known, own = option_fields(), _options_of(network)
-    network_options |= options_of_network(network, values)
-    values = {name: value for name, value in values.items() if name not in network_options}
+    of_network = options_of_network(network, values)
+    network_options |= of_network
+    values = {name: value for name, value in values.items() if name not in of_network}
     for name, value in values.items():
         if name not in known:
             raise unknown_name("factor", name, [*own, *known, "network", "data", "recipe"])

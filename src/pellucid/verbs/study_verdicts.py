@@ -51,7 +51,7 @@ def standing(found: Studied) -> list[str]:
 
 def cautions(found: Studied) -> list[str]:
     """What takes something away from all that: edges of ranges, seeds left out, seeds added after a look."""
-    lines = [*found.on_edge, *_without_effect(found)]
+    lines = [*found.on_edge, *_without_effect(found), *_in_two_precisions(found)]
     if found.other_seeds and found.pairs:
         lines.append(
             f"seeds {', '.join(map(str, found.other_seeds))} have runs too and are not counted: seeds that are "
@@ -81,6 +81,16 @@ def _without_effect(found: Studied) -> list[str]:
         for pair in found.pairs
         if pair.n > 1 and losses[pair.first] == losses[pair.second] and None not in losses[pair.first]
     ]
+
+
+def _in_two_precisions(found: Studied) -> list[str]:
+    """That some runs were trained in bf16 and others in float32, as a probe or the study decided."""
+    used: dict[str, list[str]] = {}
+    for arm, config in found.chosen.items():
+        for precision in sorted({row.precision for row in found.of(config)} - {""}):
+            used.setdefault(precision, []).append(arm)
+    told = "; ".join(f"{precision}: {', '.join(arms)}" for precision, arms in sorted(used.items()))
+    return [f"trained in different precisions, which may set them apart ({told})"] if len(used) > 1 else []
 
 
 def _without_result(found: Studied) -> list[str]:

@@ -11,6 +11,9 @@ import pytest
 
 from pellucid.agreement.student import Report, check
 
+#: Each is found within seconds.
+pytestmark = pytest.mark.alone
+
 X, W, B = "gradient of x", "gradient of weight", "gradient of bias"
 IH, HH, BI, BH = (f"gradient of {name}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
 #: File, class, what stands there, what is put there, and the tensors that are wrong then, all of them.

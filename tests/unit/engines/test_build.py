@@ -140,14 +140,18 @@ def test_same_padding_is_pytorchs(kernel: int | tuple[int, int], dilation: int) 
 @pytest.mark.parametrize("size", [2, 3])
 @pytest.mark.parametrize("side", [6, 7])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_max_pooling_is_the_same_with_and_without_gradients(
-    size: int, side: int, layout: torch.memory_format
+def test_max_pooling_is_the_same_while_scoring(
+    size: int, side: int, layout: torch.memory_format, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = build(Network("n", (MaxPool(size), Flatten(), Dense(2))), (side, side, 3))[0]
     x = torch.randn(4, 3, side, side).contiguous(memory_format=layout)
+    expected = functional.max_pool2d(x, size)
     with torch.no_grad():
-        alone = module(x)
-    assert torch.equal(alone, module(x)) and torch.equal(alone, functional.max_pool2d(x, size))
+        assert torch.equal(module(x), expected)
+    if size == 2:
+        monkeypatch.setattr(nn.MaxPool2d, "forward", lambda *_: pytest.fail("places were kept"))
+    with torch.inference_mode():
+        assert torch.equal(module(x), expected)
 
 
 def test_a_gradient_comes_through_flattening_in_the_layout_of_the_images() -> None:

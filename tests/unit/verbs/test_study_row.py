@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> RunFolder:
 
 def test_a_run_that_is_not_begun_or_not_over_has_no_result_yet(folder: RunFolder, tmp_path: Path) -> None:
     for name in ("", "mlp-digits-s0-00000000"):
-        assert outcome(tmp_path, name, {}) == (None, "not trained yet", {}, False)
+        assert outcome(tmp_path, name, {}) == (None, "not trained yet", {}, False, "")
         assert outcome(tmp_path, name, {name: "the process was killed"}).reason == "the process was killed"
     begun = outcome(tmp_path, folder.id, {})
     assert begun[:2] == (None, "not trained yet") and begun.recipe["epochs"] == 3 and not begun.over

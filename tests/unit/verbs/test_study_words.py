@@ -25,6 +25,7 @@ from pellucid.verbs.studied import Studied
 from pellucid.verbs.study import load_study, study
 from pellucid.verbs.study_reported import other_numbers
 from pellucid.verbs.study_row import Row, other_seeds
+from pellucid.verbs.study_verdicts import cautions
 
 BASE = {"network": "mlp", "data": "digits", "epochs": 1, "subset": 200, "hidden_size": 16}
 FILE = """
@@ -79,6 +80,9 @@ def test_a_files_note_figures_and_claims_are_kept_with_the_study(
     assert failed and failed.rows[0][2:] == (0, None, None, None, "0.25")
     alike = other_numbers(replaced(found, lambda row: replace(row, result={**(row.result or {}), "train_loss": 0.5})))
     assert alike and alike.rows[0][2:] == (2, "0.5", None, None, "0.25"), "two equal values have no interval"
+    mixed = replaced(found, lambda row: replace(row, precision="bf16" if "0.01" in row.trial.label else "fp32"))
+    told = "trained in different precisions, which may set them apart (bf16: lr=0.01; fp32: lr=0.001)"
+    assert told in cautions(mixed) and not any("precisions" in line for line in cautions(found))
     assert besides.title in found.display().render("html").decode()
     again = load_study("mine", runs=tmp_path)
     assert again.study == found.study == asked
@@ -132,9 +136,10 @@ def through_json(*data: Any) -> Any:
         ('metric = "epochs"', 'metric = "epoch"', "unknown metric of a claim 'epoch'. Did you mean epochs"),
         ('metric = "train_loss"', 'metric = "los"', "unknown metric of also_reported 'los'"),
         ("value = 0.25", "", "expected arm, metric and value, found arm, metric"),
-        ("value = 0.25", 'value = "low"', r"\[\[also_reported\]\], lr=0.01: expected a number, found 'low'"),
+        ("value = 0.25", 'value = "low"', r"\[\[also_reported\]\], value: expected a number, found 'low'"),
         ('arm = "lr=0.01"', 'arm = "lr=1"', "unknown arm of also_reported 'lr=1'"),
-        ('arm = "lr=0.01"', 'arms = "lr=0.01"', "unknown key of an .*also_reported.* 'arms'. Did you mean arm"),
+        ('arm = "lr=0.01"', "arm = 3", r"\[\[also_reported\]\], arm: expected a text, found 3"),
+        ('arm = "lr=0.01"', 'arms = "lr=0.01"', "unknown key of a .*also_reported.* 'arms'. Did you mean arm"),
         ('note = "Does a higher rate pay?"', "note = 3", "expected note as a text, found 3"),
     ],
 )

@@ -159,15 +159,16 @@ class Whitening(nn.Module):
 
 
 class MaxPool(nn.MaxPool2d):
-    """Maximum over windows; halves are the maximum of four views where no gradient asks for the places.
+    """Maximum over windows; halves are the maximum of four views while scoring, in inference mode.
 
-    PyTorch keeps the place of every maximum (int64), which takes two to four times as long for few channels.
+    PyTorch keeps the place of every maximum (int64), which takes two to four times as long for few channels. Ways of
+    looking run without gradients too, and want to see one pooling operation.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """N C H W -> N C H' W'."""
         halves = self.kernel_size == self.stride == (2, 2) and self.padding in (0, (0, 0))
-        if not halves or torch.is_grad_enabled():
+        if not (halves and torch.is_inference_mode_enabled()):
             pooled: Tensor = super().forward(x)
             return pooled
         height, width = x.shape[2] // 2 * 2, x.shape[3] // 2 * 2
@@ -186,7 +187,7 @@ class Flatten(nn.Flatten):
 
     def forward(self, x: Tensor) -> Tensor:
         """N C H W -> N C*H*W."""
-        if x.requires_grad and x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last):
+        if x.requires_grad and not x.is_leaf and x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last):
             x.register_hook(_channels_last)
         return super().forward(x)
 
