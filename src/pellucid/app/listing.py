@@ -336,4 +336,4 @@ def _unique(names: Iterable[str]) -> tuple[str, ...]:
 @lru_cache(maxsize=4096)
 def _summarised(values: tuple[float, ...]) -> Summary:
     """Of accuracies."""
-    return summary(values, share=True)
+    return summary(values, within=(0.0, 1.0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 
 def percent(value: float | None, none: str = "-") -> str:
     """A share of one with two digits; `none` where there is no value.
@@ -32,6 +34,15 @@ def duration(seconds: float | None, none: str = "-") -> str:
     if seconds < 90:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def limits(metric: str) -> tuple[float, float]:
+    """Between which values a metric can lie: accuracies and falls of them from 0 to 1, all others from 0 on.
+
+    >>> limits("test_accuracy"), limits("test_loss")
+    ((0.0, 1.0), (0.0, inf))
+    """
+    return 0.0, 1.0 if metric.endswith("accuracy") or metric == "largest_fall" else inf
 
 
 def difference_unit(metric: str) -> tuple[str, float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, isnan, sqrt
+from math import ceil, inf, isnan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,8 +70,8 @@ class Pair:
         return self.words + self.needs
 
 
-def summary(values: Sequence[float], *, share: bool = False) -> Summary:
-    """Mean, spread and `interval`; that of a `share`, such as an accuracy, ends at 0 and 1.
+def summary(values: Sequence[float], *, within: tuple[float, float] = (-inf, inf)) -> Summary:
+    """Mean, spread and `interval`. within: where values can lie at all, such as accuracies in (0, 1): it ends there.
 
     Raises UsageError for no values.
     """
@@ -79,7 +79,7 @@ def summary(values: Sequence[float], *, share: bool = False) -> Summary:
     if not len(found):
         raise UsageError("values: expected at least one, found none.")
     mean, sd = float(found.mean()), float(found.std(ddof=1)) if len(found) > 1 else float("nan")
-    low, high = np.clip(interval(found), 0.0, 1.0).tolist() if share else interval(found)
+    low, high = np.clip(interval(found), *within).tolist()
     return Summary(len(found), mean, sd, low, high)
 
 

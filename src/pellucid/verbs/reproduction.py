@@ -125,7 +125,7 @@ def on_other_images(found: Studied) -> list[Measured]:
         runs = [Run.open(found.root, row.run) for row in found.of(found.chosen[one.arm]) if row.result]
         if runs:
             values = [_accuracy(run, one) for run in runs]
-            over = summary(values, share=True)
+            over = summary(values, within=(0.0, 1.0))
             measured.append(Measured(one.words, one.reported, over.n, over.mean, over.low, over.high))
     return measured
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.displays.display import plain
-from pellucid.displays.numbers import difference_unit, measured, percent
+from pellucid.displays.numbers import difference_unit, limits, measured, percent
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
 from pellucid.evaluation.by_image import Crossed, crossed
@@ -149,7 +149,7 @@ class Studied:
         for arm, config in self.chosen.items():
             known = [value for value in self.values(config) if value is not None]
             if known:
-                found[arm] = summary(known, share=self.study.metric.endswith("accuracy"))
+                found[arm] = summary(known, within=limits(self.study.metric))
         return found
 
     @cached_property

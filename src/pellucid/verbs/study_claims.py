@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.displays.numbers import difference_unit, measured
+from pellucid.displays.numbers import difference_unit, limits, measured
 from pellucid.evaluation.comparison import Pair, compare, summary
 from pellucid.spec.recipe import higher_is_better
 from pellucid.spec.study import Claim
@@ -52,7 +52,7 @@ def _reached(found: Studied, claim: Claim) -> str:
     known = [value for value in values if value is not None]
     if not known or claim.least is None:
         return "not answered: trials are missing"
-    one = summary(known, share=metric.endswith("accuracy"))
+    one = summary(known, within=limits(metric))
     higher = higher_is_better(metric)
     nearest, farthest = (one.low, one.high) if higher else (one.high, one.low)
 

@@ -20,6 +20,7 @@ from pellucid.charts.time_to_threshold import time_to_threshold
 from pellucid.displays.curves import Curves
 from pellucid.displays.display import Display
 from pellucid.displays.image_grid import ImageGrid
+from pellucid.displays.numbers import limits
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
 from pellucid.errors import DataError, StorageError, unknown_name
@@ -203,21 +204,21 @@ def main_effects(found: Studied, grid: NDArray[np.float64]) -> Display:
     grid: levels of each factor x seeds, NaN for a trial that failed.
     """
     arms: dict[str, Summary] = {}
-    in_percent = metric_of_effects(found.study).endswith("accuracy")
+    metric = metric_of_effects(found.study)
     for axis, factor in enumerate(found.study.factors):
         for k, level in enumerate(factor.levels):
             by_seed = np.take(grid, k, axis).reshape(-1, grid.shape[-1]).mean(0)
             known = by_seed[np.isfinite(by_seed)].tolist()
             if known:
-                arms[label({factor.name: level})] = summary(known, share=in_percent)
+                arms[label({factor.name: level})] = summary(known, within=limits(metric))
     return means(
         {name: one.mean for name, one in arms.items()},
         low=[one.low for one in arms.values()],
         high=[one.high for one in arms.values()],
         count=[one.n for one in arms.values()],
-        value_title=metric_of_effects(found.study).replace("_", " "),
+        value_title=metric.replace("_", " "),
         title="Main effects: mean of each level over the other factors",
-        percent=in_percent,
+        percent=metric.endswith("accuracy"),
     )
 
 

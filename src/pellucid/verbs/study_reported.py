@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isnan
 from typing import TYPE_CHECKING
 
-from pellucid.displays.numbers import measured
+from pellucid.displays.numbers import limits, measured
 from pellucid.displays.table import Table
 from pellucid.evaluation.comparison import summary
 
@@ -27,7 +27,7 @@ def other_numbers(found: Studied) -> Table | None:
         if not known:
             rows.append((said.arm, words, 0, None, None, None, reported))
             continue
-        ours = summary(known, share=said.metric.endswith("accuracy"))
+        ours = summary(known, within=limits(said.metric))
         told = (None if isnan(one) else measured(said.metric, one) for one in (ours.mean, ours.low, ours.high))
         rows.append((said.arm, words, ours.n, *told, reported))
     columns = ("configuration", "number", "n", "mean", "low", "high", "reported")

@@ -25,9 +25,10 @@ def test_a_summary_is_mean_spread_and_interval() -> None:
     found = summary([0.5, 0.6, 0.7])
     assert (found.n, found.mean, found.sd) == (3, pytest.approx(0.6), pytest.approx(0.1))
     assert found.high - found.mean == pytest.approx(4.303 * 0.1 / math.sqrt(3), rel=1e-3)
-    few = summary([0.1, 0.9], share=True)
+    few = summary([0.1, 0.9], within=(0.0, 1.0))
     assert (few.low, few.high) == (0.0, 1.0) and summary([0.1, 0.9]).low < -4
-    assert math.isnan(summary([0.5], share=True).low)
+    assert summary([0.1, 0.9], within=(0.0, math.inf)).high > 5
+    assert math.isnan(summary([0.5], within=(0.0, 1.0)).low)
     assert math.isnan(summary([0.5]).low) and interval(np.ones(6)) == (1.0, 1.0)
     with pytest.raises(UsageError, match="expected at least one"):
         summary([])
