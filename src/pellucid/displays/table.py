@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import or_
 from typing import Any
 
 from pellucid.displays import svg
@@ -148,11 +149,16 @@ class Table(Display):
         return [[_text(value) for value in row] for row in self.rows]
 
     def _numeric(self) -> list[bool]:
-        """Which columns stand to the right: those of numbers, and of texts that begin and read like one."""
+        """Which columns stand to the right: those of numbers, and of texts that begin and read like one.
+
+        Digits alone may be the name of a class: they are numbers beside others.
+        """
         found = []
         for k in range(len(self.columns)):
             values = [row[k] for row in self.rows if row[k] is not None]
-            found.append(bool(values) and all(_is_number(value) for value in values))
+            names = [isinstance(value, str) and value.isdecimal() for value in values]
+            numbers = [_is_number(value) for value in values]
+            found.append(any(numbers) and all(map(or_, names, numbers)))
         return found
 
 
