@@ -42,11 +42,16 @@ def limits(metric: str) -> tuple[float, float]:
     >>> limits("test_accuracy"), limits("test_loss")
     ((0.0, 1.0), (0.0, inf))
     """
-    return 0.0, 1.0 if metric.endswith("accuracy") or metric == "largest_fall" else inf
+    return 0.0, 1.0 if _is_share(metric) else inf
 
 
 def difference_unit(metric: str) -> tuple[str, float]:
     """The word and factor of differences of a metric."""
-    if metric.endswith("accuracy") or metric == "largest_fall":
+    if _is_share(metric):
         return "points", 100.0
     return {"epochs": "epochs", "seconds": "seconds"}.get(metric, ""), 1.0
+
+
+def _is_share(metric: str) -> bool:
+    """Whether a metric is a share of one, or a difference of two."""
+    return metric.endswith("accuracy") or metric == "largest_fall"

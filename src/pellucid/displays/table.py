@@ -8,7 +8,6 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import or_
 from typing import Any
 
 from pellucid.displays import svg
@@ -156,9 +155,9 @@ class Table(Display):
         found = []
         for k in range(len(self.columns)):
             values = [row[k] for row in self.rows if row[k] is not None]
-            names = [isinstance(value, str) and value.isdecimal() for value in values]
-            numbers = [_is_number(value) for value in values]
-            found.append(any(numbers) and all(map(or_, names, numbers)))
+            rest = [value for value in values if not _is_number(value)]
+            digits = all(isinstance(value, str) and value.isdecimal() for value in rest)
+            found.append(digits and len(rest) < len(values))
         return found
 
 

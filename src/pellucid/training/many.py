@@ -13,11 +13,11 @@ from pellucid.spec.data import DataSpec
 from pellucid.spec.network import Network
 from pellucid.spec.run import RunSpec
 from pellucid.storage.run_folder import RunFolder
-from pellucid.training.executors.local import Processes, cores
+from pellucid.training.executors.local import Processes, at_once, cores
 from pellucid.training.executors.ray import Cluster
 from pellucid.training.executors.task import Executor, Outcome, Task, told
 
-__all__ = ["EXECUTORS", "Executor", "Outcome", "cores", "opened", "run_all", "same_images"]
+__all__ = ["EXECUTORS", "Executor", "Outcome", "at_once", "cores", "opened", "run_all", "same_images"]
 
 EXECUTORS = ("local", "ray")
 

@@ -127,7 +127,7 @@ def _check_kinds(name: str, tables: Mapping[str, Any], lists: tuple[Any, ...], n
 
 
 def _also(given: AlsoReported | Mapping[str, Any]) -> AlsoReported:
-    """Raises UsageError for a field that such numbers do not have, or one that is missing."""
+    """Raises UsageError for a field that such numbers do not have, or one that is missing or of another type."""
     if isinstance(given, AlsoReported):
         return given
     _check_fields("also_reported", given, {"arm": str, "metric": str, "value": (int, float)})

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from pellucid.displays.numbers import measured, percent
+from pellucid.displays.numbers import percent
 from pellucid.displays.table import Table
 from pellucid.storage.index import RunIndex
 from pellucid.storage.runs_root import runs_root
@@ -104,7 +104,7 @@ def difference_table(found: list[dict[str, Any]]) -> Table:
                 if pair[0] != pair[1]
             ]
         else:
-            told = [_told({row["key"]: value})[0][1] for value in (first, second)]
+            told = _words(row["key"], first), _words(row["key"], second)
             rows.append((row["key"], *(told if told[0] != told[1] else (str(first), str(second)))))
     return Table(title="", columns=("", "first", "second"), rows=rows)
 
@@ -126,9 +126,14 @@ def _inner(values: list[Any]) -> str:
 
 
 def _told(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Keys and values for people: accuracies in percent, lists without brackets."""
-    return [
-        (key, measured(key, value) if isinstance(value, float) and key.endswith("accuracy")
-         else ", ".join(map(str, value)) or None if isinstance(value, (list, tuple)) else value)
-        for key, value in values.items()
-    ]  # fmt: skip
+    """Keys and values for people."""
+    return [(key, _words(key, value)) for key, value in values.items()]
+
+
+def _words(key: str, value: Any) -> Any:
+    """A value as a table tells it: accuracies in percent, lists without brackets."""
+    if isinstance(value, float) and key.endswith("accuracy"):
+        return percent(value)
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value)) or None
+    return value

@@ -11,7 +11,7 @@ from pellucid.spec.search import Search
 from pellucid.spec.study import MANY
 from pellucid.storage.runs_root import runs_root
 from pellucid.storage.search_folder import SearchFolder
-from pellucid.training.many import cores
+from pellucid.training.many import at_once
 from pellucid.training.run import goes_on
 from pellucid.verbs.estimate import epoch_seconds
 from pellucid.verbs.search import checked
@@ -40,7 +40,7 @@ def search_size(
         total += count * (each - (before if goes_on(longer, earlier) else 0))
         before = each
     trials = sum(count for count, _ in rungs) * len(asked.seeds)
-    processes = max(1, min(workers or cores() // (spec.threads or 1), trials))
+    processes = max(1, min(at_once(spec.threads, workers), trials))
     seconds = epoch_seconds(spec, load(spec.data), steps=steps) * total * len(asked.seeds) / processes
     return {
         "trials": trials,

@@ -15,7 +15,7 @@ from pellucid.spec.study import MANY, Study, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.runs_root import runs_root
 from pellucid.storage.study_folder import StudyFolder
-from pellucid.training.many import cores
+from pellucid.training.many import at_once
 from pellucid.verbs.estimate import epoch_seconds
 from pellucid.verbs.study_row import is_begun
 from pellucid.verbs.study_specs import reader, spec_of, specs_of
@@ -71,7 +71,7 @@ def estimate(
         an_epoch.get(kind, usual) * epochs * count for kind, members in kinds.items() for epochs, count in members
     )
     to_do, arms = sum(left.values()), len({asked.arm(config) for config in configs})
-    processes = max(1, min(workers or cores() // (base.threads or 1), to_do))
+    processes = max(1, min(at_once(base.threads, workers), to_do))
     return {
         "trials": asked.size,
         "left": to_do,

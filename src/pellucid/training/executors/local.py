@@ -106,6 +106,11 @@ class Processes:
         return self._pool
 
 
+def at_once(threads: int | None, workers: int | None = None) -> int:
+    """How many runs of so many threads each are trained at once here, where nobody says a number of `workers`."""
+    return workers or max(1, cores() // (threads or 1))
+
+
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
