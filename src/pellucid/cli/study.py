@@ -73,6 +73,7 @@ def study(
     from pellucid.verbs import study as verb
     from pellucid.verbs.hparams import study_events
     from pellucid.verbs.made_study import made_study, name_of, study_from_file
+    from pellucid.verbs.study_reported import other_numbers
     from pellucid.verbs.study_size import estimate
 
     if tensorboard:
@@ -144,7 +145,8 @@ def study(
         return
     failed = [f"{row.trial.label} seed={row.trial.seed}: {row.reason}" for row in found.failed]
     page = found.root / "studies" / asked.name / "study.html"
-    tell(found, page, events, failed, claims=found.claims() if asked.claims else ())
+    besides, claims = other_numbers(found), found.claims() if asked.claims else ()
+    tell(found, page, events, failed, besides=besides.text() if besides else "", claims=claims)
 
 
 def reproduce(

@@ -123,14 +123,17 @@ def tell(
     events: Path | None,
     failed: Sequence[str] = (),
     *,
+    besides: str = "",
     claims: Sequence[tuple[str, str]] = (),
 ) -> None:
     """The table, what can be said, also of claims, the trials that failed, and where more is to be seen.
 
-    claims: each with its answer. events: for TensorBoard.
+    besides: a report's other numbers, a table as text. claims: each with its answer. events: for TensorBoard.
     """
     emit(found.table().text())
     emit("")
+    if besides:
+        emit(f"{besides}\n")
     for line in found.verdicts():
         emit(line)
     if claims:

@@ -92,6 +92,7 @@ def test_a_files_note_figures_and_claims_are_kept_with_the_study(
     assert "Does a higher rate pay?" in shown and "reported" in shown and "effect size" in shown
     app(["study", "--config", str(path), "--runs", str(tmp_path)], standalone_mode=False)
     told = capsys.readouterr().out.splitlines()
+    assert besides.text().splitlines() == told[told.index(besides.title) :][: len(besides.text().splitlines())]
     assert told[told.index("claim: it is there in one epoch") + 1].strip() == again.claims()[1][1]
     # other words over the same trials are no other study
     path.write_text(FILE.replace("Does a higher rate pay?", "Another question"))
