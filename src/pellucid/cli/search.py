@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from pellucid.cli.options import with_spec_options
-from pellucid.cli.study import Address, TensorBoard, Where, Workers
+from pellucid.cli.study import Address, TensorBoard, Where, Workers, length
 from pellucid.cli.train import Json, Runs
 
 
@@ -45,7 +45,6 @@ def search(
     """The best values of a few options, chosen on validation images; the best one's test score is told once."""
     from pellucid.cli.study_watcher import tell, watched
     from pellucid.cli.terminal import emit, emit_json, say
-    from pellucid.displays.numbers import duration
     from pellucid.storage.tensorboard import check_installed
     from pellucid.verbs import search as verb
     from pellucid.verbs.hparams import search_events
@@ -69,9 +68,9 @@ def search(
         at_once=at_once,
     )
     size = search_size(asked, workers=workers, runs=runs)
-    about = f"about {duration(size['seconds'])} on {size['workers']} worker{'s' * (size['workers'] > 1)}"
     rest = ", less what is done" if size["begun"] else ""
-    line = f"search {asked.name}: {size['trials']:,} trainings, {size['epochs']:,} epochs, {method}, {about}{rest}"
+    counts = f"{size['trials']:,} trainings, {size['epochs']:,} epochs"
+    line = f"search {asked.name}: {counts}, {method}, {length(size)}{rest}"
     if dry_run:
         if json:
             emit_json({"search": asked.name, **size})

@@ -208,16 +208,21 @@ def reproduce(
 
 def _size(name: str, size: dict[str, Any]) -> str:
     """How many trials, how many of them are done, and about how long the others take."""
-    from pellucid.displays.numbers import duration
-
     done = size["trials"] - size["left"]
     if not size["left"]:
         return f"study {name}: {size['trials']:,} trials, all done"
     words = f", {done:,} of them done" if done else ""
-    left = f"about {duration(size['seconds'])} on {size['workers']} worker{'s' * (size['workers'] > 1)}"
     few = size["more_seeds"]
     more = f"; no difference can be told with so few seeds: {few} more, or fewer configurations" if few else ""
-    return f"study {name}: {size['trials']:,} trials{words}, {left}{more}"
+    return f"study {name}: {size['trials']:,} trials{words}, {length(size)}{more}"
+
+
+def length(size: dict[str, Any]) -> str:
+    """About how long the trainings of a study or a search take, on how many workers."""
+    from pellucid.displays.numbers import duration
+
+    most = "at most " * size["at_most"]  # trainings may end early
+    return f"{most}about {duration(size['seconds'])} on {size['workers']} worker{'s' * (size['workers'] > 1)}"
 
 
 def compare(

@@ -35,6 +35,11 @@ def best_epoch(recipe: Recipe, records: Sequence[EpochRecord]) -> int | None:
     return max(values, key=lambda pair: (sign * pair[0], -pair[1]))[1]
 
 
+def may_end_early(recipe: Recipe) -> bool:
+    """Whether a training may be over before its last epoch, other than by diverging."""
+    return recipe.stop_at is not None or recipe.patience is not None or recipe.time_budget is not None
+
+
 def stop_reason(recipe: Recipe, records: Sequence[EpochRecord], seconds: float) -> str | None:
     """Why the training is over after `records` and `seconds` of training, in words; None to go on."""
     if not records:

@@ -16,6 +16,7 @@ from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.runs_root import runs_root
 from pellucid.storage.study_folder import StudyFolder
 from pellucid.training.many import at_once
+from pellucid.training.stopping import may_end_early
 from pellucid.verbs.estimate import epoch_seconds
 from pellucid.verbs.study_row import is_begun
 from pellucid.verbs.study_specs import reader, spec_of, specs_of
@@ -33,7 +34,8 @@ def estimate(
 
     A few steps of each kind of training are timed: configurations that differ in rates alone are of one kind. runs:
     where finished trials are looked for. many: whether there are so many that the caller should ask first; of these
-    each level is looked at once, not each combination. more_seeds: how many more it takes until anything can be said
+    each level is looked at once, not each combination. at_most: whether a threshold, patience or a budget may
+    leave out some of the epochs whose time is told. more_seeds: how many more it takes until anything can be said
     of a pair of arms, however different they are.
 
     Raises UsageError, SpecError or DataError for what does not exist or fit.
@@ -77,6 +79,7 @@ def estimate(
         "left": to_do,
         "workers": processes,
         "seconds": total / processes,
+        "at_most": any(may_end_early(spec.recipe) for spec in first.values()),
         "many": asked.size > MANY,
         "more_seeds": seeds_to_say(len(asked.seeds), comb(arms, 2)) if arms > 1 else 0,
     }

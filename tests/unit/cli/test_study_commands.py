@@ -72,6 +72,16 @@ def test_of_a_long_list_of_trials_the_first_twenty_are_told(
     assert trials[20:] == more and len(trials) == 20 + len(more)
 
 
+def test_trainings_that_may_end_early_take_at_most_what_is_told(
+    pellucid: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = []
+    for more in ([], ["--patience", 3], ["--stop-at", 0.9]):
+        assert pellucid(*WORDS, "--vary", "lr=0.01", "--seeds", 2, "--dry-run", *more) == 0
+        told.append(", at most about" in capsys.readouterr().out.splitlines()[0])
+    assert told == [False, True, True]
+
+
 def test_a_reports_study_that_has_changed_goes_on_with_update_alone(
     pellucid: Any, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

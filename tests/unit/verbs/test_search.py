@@ -212,6 +212,7 @@ def test_its_size_and_time_are_told_before_it_is_begun(
     assert command() == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["trials"], told["epochs"], told["many"]) == (2000, 6000, True)
+    assert not told["at_most"]
     assert not list(tmp_path.iterdir())
 
 
