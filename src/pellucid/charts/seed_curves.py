@@ -23,7 +23,7 @@ def seed_curves(
 
     runs: by configuration and by run, where the run was (epochs, steps or seconds) and its values there. The mean
     ends where the shortest run does; its places are means too, since seconds differ from run to run. broken_off: by
-    configuration, runs that diverged: they are lines alone, or one would end the mean of all.
+    configuration, runs that diverged or are not over: they are lines alone, or one would end the mean of all.
     """
     series = []
     for name, every in runs.items():

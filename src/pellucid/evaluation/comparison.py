@@ -42,6 +42,30 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Both:
+    """Two arms and their values, a value a seed in the same order; None where a run failed: the seed is left out.
+
+    Raises UsageError where they have different numbers of seeds.
+    """
+
+    first: str
+    second: str
+    own: Sequence[float | None]
+    theirs: Sequence[float | None]
+
+    def __post_init__(self) -> None:
+        if len(self.own) != len(self.theirs):
+            told = f"{self.first} {len(self.own)}, {self.second} {len(self.theirs)}"
+            raise UsageError(f"arms: expected the same seeds for all, found {told}.")
+
+    def known(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Of the seeds of which both have a value."""
+        rows = [(a, b) for a, b in zip(self.own, self.theirs, strict=True) if a is not None and b is not None]
+        own, theirs = (np.array([row[k] for row in rows], np.float64) for k in (0, 1))
+        return own, theirs
+
+
+@dataclass(frozen=True)
 class Pair:
     """first less second, paired by seed. effect: mean over standard deviation of the differences.
 
@@ -152,31 +176,27 @@ def compare(
     scale: float = 100.0,
     higher: bool = True,
     alpha: float = ALPHA,
-    chosen: Sequence[tuple[str, str]] | None = None,
 ) -> list[Pair]:
-    """Every two arms, each a value a seed in the same order (None where a run failed: that seed is left out).
+    """Every two arms, as `compare_pairs` does: each a value a seed in the same order, None where a run failed."""
+    pairs = [Both(one, two, arms[one], arms[two]) for one, two in itertools.combinations(arms, 2)]
+    return compare_pairs(pairs, unit=unit, scale=scale, higher=higher, alpha=alpha)
 
-    unit, scale: of the words, such as points of accuracies. higher: whether more is better. chosen: pairs that were
-    named before there were values, in place of every two. p-values are corrected over all pairs that are looked at
-    (`holm`). alpha: probability of a false claim over all of them.
 
-    Raises UsageError where arms have different numbers of seeds.
+def compare_pairs(
+    pairs: Sequence[Both], *, unit: str = "points", scale: float = 100.0, higher: bool = True, alpha: float = ALPHA
+) -> list[Pair]:
+    """Whether the arms of each pair differ.
+
+    unit, scale: of the words, such as points of accuracies. higher: whether more is better. p-values are corrected
+    over all pairs that are looked at (`holm`): every two of some arms, or those named before there were values.
+    alpha: probability of a false claim over all of them.
     """
-    names = list(arms)
-    looked_at = list(itertools.combinations(names, 2)) if chosen is None else chosen
-    if len({len(values) for values in arms.values()}) > 1:
-        told = ", ".join(f"{name} {len(values)}" for name, values in arms.items())
-        raise UsageError(f"arms: expected the same seeds for all, found {told}.")
-    found: list[tuple[str, str, NDArray[np.float64], NDArray[np.float64]]] = []
-    for first, second in looked_at:
-        rows = [(a, b) for a, b in zip(arms[first], arms[second], strict=True) if a is not None and b is not None]
-        own, theirs = (np.array([row[k] for row in rows], np.float64) for k in (0, 1))
-        found.append((first, second, own, theirs))
-    p_values = [permutation_p(a, b) if len(a) > 1 else 1.0 for _, _, a, b in found]
+    values = [pair.known() for pair in pairs]
+    p_values = [permutation_p(a, b) if len(a) > 1 else 1.0 for a, b in values]
     corrected = holm(p_values)
     return [
-        _pair(first, second, _differences(a, b), p, p_family, len(found), unit, scale, higher, alpha)
-        for (first, second, a, b), p, p_family in zip(found, p_values, corrected, strict=True)
+        _pair(pair.first, pair.second, _differences(a, b), p, p_family, len(pairs), unit, scale, higher, alpha)
+        for pair, (a, b), p, p_family in zip(pairs, values, p_values, corrected, strict=True)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -16,14 +17,14 @@ from pellucid.displays.numbers import difference_unit, limits, measured, percent
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
 from pellucid.evaluation.by_image import Crossed, crossed
-from pellucid.evaluation.comparison import ALPHA, LOOKS, Pair, Summary, compare, summary
+from pellucid.evaluation.comparison import ALPHA, LOOKS, Both, Pair, Summary, compare_pairs, summary
 from pellucid.spec.recipe import higher_is_better
 from pellucid.spec.study import Config, Factor, Study, Trial, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.study_folder import Progress
 from pellucid.verbs.study_claims import claims
 from pellucid.verbs.study_row import Row, other_seeds
-from pellucid.verbs.study_thresholds import medians
+from pellucid.verbs.study_thresholds import TIMES, medians
 from pellucid.verbs.study_verdicts import cautions, standing
 
 
@@ -68,12 +69,25 @@ class Studied:
                 found[arm] = rank, config
         return {arm: config for arm, (_, config) in found.items()}
 
+    @cached_property
+    def chooser(self) -> str:
+        """What chooses among arms and tuned values: the study's, or the time to a threshold where that is compared.
+
+        At a threshold the accuracy is what the last epoch happened to have beyond it. Not where test images say when
+        it is reached.
+        """
+        begun = [row.recipe for row in self.rows if row.recipe]
+        by_time = self.study.metric in TIMES and all(one.get("stop_at") is not None for one in begun)
+        unseen = all(str(one.get("stop_metric", "")).startswith("validation") for one in begun)
+        return self.study.metric if begun and by_time and unseen else self.study.chooser
+
     def _rank(self, config: Config) -> tuple[int, float]:
-        """Seeds that failed, and the others' mean on validation images: the lower, the better."""
-        values = [one.value(self.study.chooser) for one in self.of(config)]
+        """Seeds that failed, or missed the threshold where times choose, and the mean: the lower, the better."""
+        values = self.values(config, self.chooser)
         known = [value for value in values if value is not None]
-        sign = -1.0 if higher_is_better(self.study.chooser) else 1.0
-        return len(values) - len(known), sign * float(np.mean(known)) if known else np.inf
+        missed = sum(row.missed for row in self.of(config)) if self.chooser in TIMES else 0
+        sign = -1.0 if higher_is_better(self.chooser) else 1.0
+        return len(values) - len(known) + missed, sign * float(np.mean(known)) if known else np.inf
 
     def ranked(self) -> list[str]:
         """The arms, those that validation prefers first."""
@@ -88,35 +102,32 @@ class Studied:
         """The rows of a configuration, in the order of seeds."""
         return [one for one in self.rows if dict(one.trial.config) == config]
 
-    def values(self, config: Config, metric: str | None = None) -> list[float | None]:
+    def values(
+        self, config: Config, metric: str | None = None, *, beside: Sequence[Config] = ()
+    ) -> list[float | None]:
         """A metric of a configuration, seed by seed; None for a run that failed.
 
         metric: a number of the result, or "largest_fall", how far the validation accuracy once fell below its best so
-        far: near zero for a steady training.
+        far: near zero for a steady training. beside: what it is compared with: epochs and seconds to a threshold are
+        cut where all of them can be (`horizon`).
         """
         metric = metric or self.study.metric
         if metric == "largest_fall":
             return [self._largest_fall(one) if one.result else None for one in self.of(config)]
-        if metric in ("epochs", "seconds"):
-            return [self._waited(one, metric) for one in self.of(config)]
+        if metric in TIMES:
+            horizon = self.horizon(metric, config, *beside)
+            return [_waited(one, metric, horizon) for one in self.of(config)]
         return [one.value(metric) for one in self.of(config)]
 
-    def _waited(self, row: Row, metric: str) -> float | None:
-        """Epochs or seconds of a run, cut at the `horizon`; of one that ended before its threshold the horizon."""
-        value = row.value(metric)
-        if not row.stops or not row.over:
-            return value
-        horizon = self.horizon(metric)
-        return horizon if row.missed or value is None else min(value, horizon)
-
-    def horizon(self, metric: str) -> float:
-        """The "epochs" or "seconds" to which all runs of the study can be compared: means are restricted to them.
+    def horizon(self, metric: str, *configs: Config) -> float:
+        """The "epochs" or "seconds" to which the runs of these can be compared: means are restricted to them.
 
         What is not at its threshold by then counts with it, however early it gave up (royston2013). The shortest of
         the runs that used up what they were given without reaching it: of longer times they say nothing. Without such
-        runs the most that one was given, or took.
+        runs the most that one of the study was given, or took.
         """
-        used = [row.value(metric) for row in self.rows if row.missed and row.used_up]
+        rows = [row for config in configs for row in self.of(config)]
+        used = [row.value(metric) for row in rows if row.missed and row.used_up]
         return min([value for value in used if value is not None], default=self.longest(metric))
 
     def longest(self, metric: str) -> float:
@@ -157,11 +168,23 @@ class Studied:
         """Every two arms, paired by seed."""
         higher = higher_is_better(self.study.metric)
         unit, scale = difference_unit(self.study.metric)
-        arms = {arm: self.values(config) for arm, config in self.chosen.items() if arm in self.summaries}
+        found = [self.beside(one, two) for one, two in itertools.combinations(self.summaries, 2)]
         return [
-            replace(pair, words=pair.words + self.left_out(pair.first, pair.second))
-            for pair in compare(arms, unit=unit, scale=scale, higher=higher, alpha=self.alpha)
+            replace(pair, words=pair.words + self.less(pair.first, pair.second))
+            for pair in compare_pairs(found, unit=unit, scale=scale, higher=higher, alpha=self.alpha)
         ]
+
+    def beside(self, first: str, second: str, metric: str | None = None) -> Both:
+        """The values of two arms, seed by seed, as they can be compared with each other."""
+        one, two = self.chosen[first], self.chosen[second]
+        return Both(first, second, self.values(one, metric, beside=[two]), self.values(two, metric, beside=[one]))
+
+    def less(self, first: str, second: str, metric: str | None = None) -> str:
+        """What a comparison of two arms has to do without, in words: failed seeds, times that not all were given."""
+        metric, configs = metric or self.study.metric, [self.chosen[arm] for arm in (first, second)]
+        used = any(row.missed and row.used_up for config in configs for row in self.of(config))
+        cut = f" (up to {self.horizon(metric, *configs):.4g} {metric})" if metric in TIMES and used else ""
+        return cut + self.left_out(first, second)
 
     def left_out(self, *arms: str) -> str:
         """Which seeds of the arms failed, and so say nothing: an arm that often fails is not better for that."""
@@ -341,6 +364,14 @@ class Studied:
             }
         )
         return found
+
+
+def _waited(row: Row, metric: str, horizon: float) -> float | None:
+    """Epochs or seconds of a run, cut at the horizon; of one that ended before its threshold the horizon."""
+    value = row.value(metric)
+    if not row.stops or not row.over:
+        return value
+    return horizon if row.missed or value is None else min(value, horizon)
 
 
 def _seconds(values: Sequence[float]) -> float | int | None:

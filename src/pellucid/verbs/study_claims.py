@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pellucid.displays.numbers import difference_unit, limits, measured
-from pellucid.evaluation.comparison import Pair, compare, summary
+from pellucid.evaluation.comparison import Pair, compare_pairs, summary
 from pellucid.spec.recipe import higher_is_better
 from pellucid.spec.study import Claim
+from pellucid.verbs.study_thresholds import TIMES
 
 if TYPE_CHECKING:
     from pellucid.verbs.studied import Studied
@@ -38,10 +39,10 @@ def _claimed_pairs(found: Studied) -> dict[str, list[Pair]]:
     compared = {}
     for metric in metrics:
         chosen = [(str(one.first), str(one.second)) for one in known if _claim_metric(found, one) == metric]
-        arms = {arm: found.values(found.chosen[arm], metric) for pair in chosen for arm in pair}
+        pairs = [found.beside(first, second, metric) for first, second in chosen]
         unit, scale = difference_unit(metric)
         higher, alpha = higher_is_better(metric), found.alpha / len(metrics)
-        compared[metric] = compare(arms, unit=unit, scale=scale, higher=higher, alpha=alpha, chosen=chosen)
+        compared[metric] = compare_pairs(pairs, unit=unit, scale=scale, higher=higher, alpha=alpha)
     return compared
 
 
@@ -55,17 +56,28 @@ def _reached(found: Studied, claim: Claim) -> str:
     one = summary(known, within=limits(metric))
     higher = higher_is_better(metric)
     nearest, farthest = (one.low, one.high) if higher else (one.high, one.low)
+    missed = _missed(found, claim.first) if metric in TIMES else ""
 
     def there(value: float) -> bool:
         least = float(claim.least or 0.0)
         return value >= least if higher else value <= least
 
-    if there(one.mean):
+    if missed:  # the mean is a lower bound: a run that was over too soon counts with what it was given
+        told = "no"
+    elif there(one.mean):
         told = "yes" if there(nearest) else "on average"
     else:
         told = "not on average, though the interval holds it" if there(farthest) else "no"
     between = "" if np.isnan(one.low) else f" ({measured(metric, one.low)} to {measured(metric, one.high)})"
-    return f"{told}: {measured(metric, one.mean)}{between}, n = {one.n}"
+    least = "at least " if missed else ""
+    return f"{told}: {least}{measured(metric, one.mean)}{between}, n = {one.n}{missed}{found.left_out(claim.first)}"
+
+
+def _missed(found: Studied, arm: str) -> str:
+    """How many runs of an arm were over before their threshold, in words; "" for none."""
+    rows = found.of(found.chosen[arm])
+    missed = sum(row.missed for row in rows)
+    return f"; {missed} of {len(rows)} runs were over before the threshold" if missed else ""
 
 
 def _answer(found: Studied, claim: Claim, compared: dict[str, list[Pair]]) -> str:
@@ -74,5 +86,5 @@ def _answer(found: Studied, claim: Claim, compared: dict[str, list[Pair]]) -> st
     if pair is None or not pair.n:
         return "not answered: trials are missing"
     told = {"better": "stands", "no difference": "not shown", "too few seeds": "open"}
-    left_out = found.left_out(pair.first, pair.second)
-    return f"{told.get(pair.verdict, 'the reverse is so')}: {pair.words}{left_out}{pair.needs}"
+    less = found.less(pair.first, pair.second, _claim_metric(found, claim))
+    return f"{told.get(pair.verdict, 'the reverse is so')}: {pair.words}{less}{pair.needs}"

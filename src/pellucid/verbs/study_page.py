@@ -99,7 +99,7 @@ def curves(
     runs, broken_off = {}, {}
     for arm, config in drawn(found):
         lines = {}
-        broken_off[arm] = [f"seed {row.trial.seed}" for row in found.of(config) if not row.result and row.over]
+        broken_off[arm] = [f"seed {row.trial.seed}" for row in found.of(config) if not row.result]
         for row in found.of(config):
             if not is_begun(found.root, row.run):
                 continue
@@ -162,18 +162,16 @@ def factors(found: Studied) -> list[Display]:
     metric = metric_of_effects(study)
     grid = np.full((*(len(one.levels) for one in study.factors), len(study.seeds)), np.nan)
     for at, config in zip(np.ndindex(*grid.shape[:-1]), configs, strict=True):
-        grid[at] = [np.nan if value is None else value for value in found.values(config, metric)]
+        by_seed = found.values(config, metric, beside=configs)
+        grid[at] = [np.nan if value is None else value for value in by_seed]
     shown: list[Display] = [main_effects(found, grid)]
     names = [one.name for one in study.factors]
-    if np.isfinite(grid).all() and len(study.seeds) > 1:  # one seed cannot tell an interaction from chance
-        rows = [(name, f"{100 * share:.1f} %") for name, share in variance_shares(grid, names).items()]
-        shown.append(
-            Table(
-                ("source", "share of the variance"),
-                rows,
-                title=f"What makes the difference in {metric.replace('_', ' ')}, chance included",
-            )
-        )
+    whole = np.isfinite(grid).reshape(-1, len(study.seeds)).all(0)  # seeds without a failed trial
+    if whole.sum() > 1:  # one seed cannot tell an interaction from chance
+        rows = [(name, f"{100 * share:.1f} %") for name, share in variance_shares(grid[..., whole], names).items()]
+        out = "" if whole.all() else f"; {(~whole).sum()} of {whole.size} seeds left out, of which a trial failed"
+        title = f"What makes the difference in {metric.replace('_', ' ')}, chance included{out}"
+        shown.append(Table(("source", "share of the variance"), rows, title=title))
     # a seed that failed is left out; a level of another factor is not, or cells would be of different levels
     by_level = np.ma.masked_invalid(grid).mean(-1).filled(np.nan)
     words = [[label({one.name: level}).partition("=")[2] for level in one.levels] for one in study.factors]

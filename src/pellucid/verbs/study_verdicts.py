@@ -21,7 +21,8 @@ def standing(found: Studied) -> list[str]:
         told = measured(metric, found.summaries[found.best].mean)
         left_out, name = found.left_out(found.best), metric.replace("_", " ")
         verb = "are" if metric in ("epochs", "seconds") else "is"
-        lines.append(f"best on validation: {found.best}; its {name} {verb} {told}{left_out}")
+        best = "soonest at its threshold" if found.chooser == metric else "best on validation"
+        lines.append(f"{best}: {found.best}; its {name} {verb} {told}{left_out}")
     lines += [*_without_result(found), *_never_there(found)]
     few = [pair for pair in found.pairs if pair.verdict == "too few seeds"]
     together = len(few) > ONE_BY_ONE
@@ -104,7 +105,7 @@ def _without_result(found: Studied) -> list[str]:
 
 
 def _never_there(found: Studied) -> list[str]:
-    """Arms of which some runs were over before the threshold: they count with the `horizon`, as do all beyond it."""
+    """Arms of which some runs were over before the threshold, and with what those count."""
     metric = found.study.metric
     if not (found.stops and metric in ("epochs", "seconds")):
         return []
@@ -114,5 +115,5 @@ def _never_there(found: Studied) -> list[str]:
         missed = [row for row in rows if row.missed]
         if missed:
             words = f"{len(missed)} of {len(rows)} runs of {arm} were over before the threshold"
-            lines.append(f"{words}: they count with {found.horizon(metric):.4g} {metric}, and no run with more")
+            lines.append(f"{words}: they count with {found.horizon(metric, config):.4g} {metric}")
     return lines

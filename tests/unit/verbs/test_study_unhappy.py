@@ -169,26 +169,38 @@ def test_who_gives_up_early_is_not_fast(tmp_path: Path) -> None:
     assert found.values({"optimizer": "sgd"}, "test_accuracy") == [None, None, None]
     assert found.pairs[0].difference > 0
     assert found.left_out("optimizer=sgd") == ""
-    told = (
-        "3 of 3 runs of optimizer=sgd were over before the threshold: they count with 20 epochs, and no run with more"
-    )
-    assert told in " ".join(found.verdicts())
+    assert found.verdicts()[:2] == [
+        "soonest at its threshold: optimizer=adam; its epochs are 8.333",
+        "3 of 3 runs of optimizer=sgd were over before the threshold: they count with 20 epochs",
+    ]
 
 
 def test_a_run_that_used_up_its_epochs_says_nothing_of_later_ones(tmp_path: Path) -> None:
-    """Those who were given two epochs are not called slower than those who took six of twenty."""
-    configs = [{"lr": 0.01, "epochs": 2}, {"lr": 0.02, "epochs": 20}]
-    asked = made_study("budgets", {**BASE, "epochs": 20, "stop_at": 0.9}, listed=configs, seeds=3, metric="epochs")
+    """Those who were given two epochs are not called slower than those who took six of twenty.
+
+    Nor do they shorten what is said of others, or come to a threshold in time that they never saw.
+    """
+    rates = {"lr": (0.01, 0.02, 0.03), "epochs": (2, 20, 20)}
+    configs = [dict(zip(rates, values, strict=True)) for values in zip(*rates.values(), strict=True)]
+    claims = [{"words": f"by {least}", "first": arm, "least": least} for arm, least in (
+        ("lr=0.01 epochs=2", 2), ("lr=0.02 epochs=20", 4), ("lr=0.02 epochs=20", 10))]  # fmt: skip
+    asked = made_study(
+        "budgets", {**BASE, "epochs": 20, "stop_at": 0.9}, listed=configs, seeds=3, metric="epochs", claims=claims
+    )
     runs: list[tuple[Trial, str]] = []
     for trial, spec in specs_of(asked):
         reason = "2 epochs" if spec.recipe.epochs == 2 else "validation_accuracy reached 0.9"
-        epochs = 2 if spec.recipe.epochs == 2 else 6 + trial.seed
+        epochs = 2 if spec.recipe.epochs == 2 else (6 if spec.recipe.lr == 0.02 else 12) + trial.seed
         folder = RunFolder.create(tmp_path, spec.id, manifest_of(spec))
         folder.save_result({"status": "finished", "epochs": epochs, "seconds": 1.0 * epochs, "reason": reason})
         runs.append((trial, spec.id))
     found = Studied(asked, tmp_path, runs, {})
-    assert [found.values(config) for config in found.study.configs()] == [[2.0] * 3, [2.0] * 3]
-    assert found.pairs[0].difference == 0
+    assert [found.values(config) for config in configs] == [[2.0] * 3, [6.0, 7.0, 8.0], [12.0, 13.0, 14.0]]
+    assert [pair.difference for pair in found.pairs] == [0, 0, -6], "of two epochs nothing can be said beyond them"
+    assert [" (up to 2 epochs)" in pair.words for pair in found.pairs] == [True, True, False]
+    assert found.best == "lr=0.02 epochs=20"
+    assert [words.partition(":")[0] for _, words in found.claims()] == ["no", "no", "yes"]
+    assert "; 3 of 3 runs were over before the threshold" in found.claims()[0][1]
     assert "3 of 3 runs of lr=0.01 epochs=2 were over before the threshold: they count with 2 epochs" in " ".join(
         found.verdicts()
     )
