@@ -36,5 +36,6 @@ def interaction(
         texts=texts,
         value_format=".1%" if percent else ".3g",
         title="Mean of each combination",
+        from_zero=False,
         cell=56,
     )

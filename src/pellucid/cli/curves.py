@@ -35,6 +35,8 @@ def curves(
     runs: Runs = None,
 ) -> None:
     """Learning curves: of a run, or of a study with mean, range and every seed."""
+    from difflib import get_close_matches
+
     from pellucid.cli.terminal import emit
     from pellucid.errors import UsageError
     from pellucid.storage.runs_root import runs_root
@@ -66,6 +68,11 @@ def curves(
                 f"curves: expected {', '.join(given)} with a study, found {name}, which is none. "
                 "Name a study, or leave it out."
             )
-        shown = Run.open(runs, name).learning_curves()
+        try:
+            shown = Run.open(runs, name).learning_curves()
+        except UsageError as error:
+            studies = [one.parent.name for one in (runs_root(runs) / "studies").glob("*/study.json")]
+            near = get_close_matches(name.lower(), studies, n=3, cutoff=0.5)
+            raise UsageError(f"{error} Or the study {' or '.join(near)}?" if near else str(error)) from None
         name = Path(name).name
     emit(str(shown.save(output or Path(f"{name}-curves.png"))))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from pellucid.cli.options import with_spec_options
-from pellucid.cli.study import Address, TensorBoard, Where, Workers, length
+from pellucid.cli.study import Address, TensorBoard, Where, Workers, length, positional
 from pellucid.cli.train import Json, Runs
 
 
@@ -17,8 +17,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def search(
-    network: Annotated[str, typer.Argument(help="A network (pellucid networks list) or a TOML file of one.")],
-    data: Annotated[str, typer.Argument(help="A data set (pellucid data list) or a folder of images.")],
+    network: Annotated[
+        str | None, typer.Argument(help="A network (pellucid networks list) or a TOML file of one.")
+    ] = None,
+    data: Annotated[str | None, typer.Argument(help="A data set (pellucid data list) or a folder of images.")] = None,
     *,
     over: Annotated[
         list[str],
@@ -55,10 +57,11 @@ def search(
         check_installed()
     first = options.pop("seed", None) or 0
     base = {key: value for key, value in options.items() if value is not None}
-    words = [text.partition("=")[0] for text in over]
+    words = [text.partition("=")[0].strip() for text in over]
+    shared = positional("search", network, data, words)
     asked = verb.made_search(
-        name or name_of(network, data, *words, method),
-        {"network": network, "data": data, **base},
+        name or name_of(*shared.values(), *words, method),
+        {**shared, **base},
         over=over,
         trials=trials,
         method=method,
@@ -79,7 +82,7 @@ def search(
         return
     say(line)
     if size["many"] and not yes:
-        typer.confirm("Begin?", abort=True)
+        typer.confirm("Begin? (--yes does not ask)", abort=True)
     with watched(runs, quiet=json) as watcher:
         found = verb.search(
             asked,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -97,12 +98,13 @@ def study(
             after = max(asked.seeds) + 1
             asked = replace(asked, seeds=(*asked.seeds, *range(after, after + count))[:count])
     else:
-        if network is None or data is None or not (vary or tune):
+        if not (vary or tune):
             raise UsageError("study: expected NETWORK DATA --vary NAME=VALUES, or --config FILE, found neither.")
-        words = [text.partition("=")[0] for text in [*(vary or []), *(tune or [])]]
+        words = [text.partition("=")[0].strip() for text in [*(vary or []), *(tune or [])]]
+        shared = positional("study", network, data, words)
         asked = made_study(
-            name or name_of(network, data, *words),
-            {"network": network, "data": data, **base},
+            name or name_of(*shared.values(), *words),
+            {**shared, **base},
             compare=vary or [],
             tune=tune or [],
             seeds=range(first or 0, (first or 0) + (5 if seeds is None else seeds)),
@@ -126,7 +128,7 @@ def study(
         return
     say(told)
     if size["many"] and not yes:
-        typer.confirm("Begin?", abort=True)
+        typer.confirm("Begin? (--yes does not ask)", abort=True)
     with watched(runs, quiet=json) as watcher:
         found = verb.study(
             asked,
@@ -215,6 +217,26 @@ def _size(name: str, size: dict[str, Any]) -> str:
     few = size["more_seeds"]
     more = f"; no difference can be told with so few seeds: {few} more, or fewer configurations" if few else ""
     return f"study {name}: {size['trials']:,} trials{words}, {length(size)}{more}"
+
+
+def positional(command: str, network: str | None, data: str | None, factors: Sequence[str]) -> dict[str, str]:
+    """The network and data set that all trials share, from the arguments before the options.
+
+    One that is a factor is not among them. Raises UsageError where there are more arguments or fewer.
+    """
+    from pellucid.errors import UsageError
+
+    wanted = [name for name in ("network", "data") if name not in factors]
+    given = [one for one in (network, data) if one is not None]
+    if len(given) != len(wanted):
+        varied = [name for name in ("network", "data") if name in factors]
+        told = (
+            f", since {' and '.join(varied)} {'is a factor' if len(varied) == 1 else 'are factors'}" if varied else ""
+        )
+        expected = " ".join(name.upper() for name in wanted) or "neither NETWORK nor DATA"
+        found = " ".join(given) or "neither"
+        raise UsageError(f"{command}: expected {expected} before the options{told}, found {found}.")
+    return dict(zip(wanted, given, strict=True))
 
 
 def length(size: dict[str, Any]) -> str:

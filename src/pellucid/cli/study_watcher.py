@@ -70,7 +70,7 @@ class StudyWatcher:
         """A trial is over, `done` of `of`."""
         self._done, self._of = done, of
         trial = self._standings.end(outcome.spec)
-        if trial is None and outcome.result is not None and self._standings.knows(outcome.spec):
+        if trial is None and self._standings.knows(outcome.spec):
             return  # it was over before
         score = (outcome.result or {}).get("validation_accuracy")
         words = f"validation {percent(score)}" if score is not None else f"failed: {outcome.error}"

@@ -21,19 +21,23 @@ class Chart(Display):
     def chart(self) -> Any:
         """The Altair chart, for further work with it; its data may be empty."""
 
-    def spec(self, **colours: str) -> dict[str, Any]:
+    def hovering(self) -> Any:
+        """The Altair chart for a page that answers the pointer."""
+        return self.chart()
+
+    def spec(self, *, hovering: bool = False, **colours: str) -> dict[str, Any]:
         """The chart as a Vega-Lite specification with the project's theme, `colours` of which may be others.
 
-        Control characters in its words are spaces: no SVG can hold them, and drawing them would end the process. Of
-        endless words the middle is left out: measuring them takes minutes.
+        hovering: as `hovering` has it, which would only be heavy in a drawing. Control characters in its words are
+        spaces: no SVG can hold them, and drawing them would end the process. Of endless words the middle is left out:
+        measuring them takes minutes.
         """
-        return {**self._whole, "config": theme(**colours)}
+        return {**(_whole(self.hovering()) if hovering else self._drawn), "config": theme(**colours)}
 
     @cached_property
-    def _whole(self) -> dict[str, Any]:
+    def _drawn(self) -> dict[str, Any]:
         """Without a theme; made once, since Altair checks each part against its schema."""
-        found: dict[str, Any] = _printable(self.chart().to_dict())
-        return found
+        return _whole(self.chart())
 
     def svg(self) -> str:
         import vl_convert
@@ -44,6 +48,11 @@ class Chart(Display):
         import vl_convert
 
         return bytes(vl_convert.vegalite_to_png(self.spec(), scale=2))
+
+
+def _whole(chart: Any) -> dict[str, Any]:
+    found: dict[str, Any] = _printable(chart.to_dict())
+    return found
 
 
 def _printable(value: Any) -> Any:

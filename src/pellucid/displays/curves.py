@@ -55,7 +55,16 @@ class Curves(Chart):
         """With at most `most` points a line, evenly spread, the first and the last among them."""
         return replace(self, series=[_thinned(one, most) for one in self.series])
 
+    def hovering(self) -> Any:
+        """The value nearest to the pointer is told, and of runs the one that it belongs to stands out."""
+        import altair as alt
+
+        return self._layered(alt.selection_point(nearest=True, on="pointerover", empty=False, fields=["line"]))
+
     def chart(self) -> Any:
+        return self._layered(None)
+
+    def _layered(self, near: Any) -> Any:
         import altair as alt
 
         rows: list[dict[str, Any]] = []
@@ -116,7 +125,13 @@ class Curves(Chart):
         if len(names) < len(self.series):
             thin = base.transform_filter("datum.thin").mark_line(strokeWidth=0.8, opacity=0.5)
             own = [alt.Tooltip("line:N", title="run"), *tooltip[1:]]
-            layers.insert(0, thin.encode(x=x, y=y, color=colour, detail="line:N", tooltip=own))
+            runs = thin.encode(x=x, y=y, color=colour, detail="line:N", tooltip=own)
+            if near is not None:
+                runs = runs.encode(
+                    opacity=alt.condition(near, alt.value(1), alt.value(0.5)),
+                    strokeWidth=alt.condition(near, alt.value(2.5), alt.value(0.8)),
+                )
+            layers.insert(0, runs)
         if any(one.low for one in self.series):
             layers.insert(
                 0,
@@ -124,6 +139,11 @@ class Curves(Chart):
                     x=x, y=alt.Y("low:Q", title=self.y_title), y2="high:Q", color=colour
                 ),
             )
+        if near is not None:
+            # as a custom format: of other words Vega-Lite asks the cell around the value, which has none
+            name = alt.Tooltip("line:N", title="series", formatType="toString", format="-")
+            place = base.mark_point(opacity=0).encode(x=x, y=y, tooltip=[name, *tooltip[1:]])
+            layers.append(place.add_params(near))
         if self.mark is not None:
             rule = alt.Chart(inline([{"x": self.mark[0], "label": self.mark[1]}]))
             layers.append(rule.mark_rule(style="guide", strokeDash=[2, 3]).encode(x="x:Q"))
@@ -148,7 +168,9 @@ def _thinned(one: Series, most: int) -> Series:
 
 
 def _ticks(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Of few whole numbers each has its tick; of others ticks are at least 1 apart."""
+    """Of few whole numbers each has its tick; of many ticks are at least 1 apart."""
     found = sorted({row["x"] for row in rows if row["x"] is not None})
-    whole = len(found) <= 12 and all(float(at).is_integer() for at in found)
-    return {"values": found} if whole else {"tickMinStep": 1}
+    whole = all(float(at).is_integer() for at in found)
+    if len(found) <= 12 and whole:
+        return {"values": found}
+    return {"tickMinStep": 1} if whole else {}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import json
 import math
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
-from pellucid.displays.palette import design, fragments
+from pellucid.displays.palette import fragments
 from pellucid.errors import StorageError, UsageError
 
 FORMATS = ("png", "svg", "pdf", "html", "json")
@@ -36,17 +35,7 @@ class Display(ABC):
         """The drawing as a piece of an HTML page that has the rules of `design`; without inline style."""
         return f'<div class="pellucid-chart">{self.svg()}</div>'
 
-    def page(self) -> str:
-        """One HTML page that needs nothing but itself."""
-        title = html.escape(self.title or "pellucid")
-        return (
-            f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f'<style>{design()}</style></head><body class="single">{self._heading()}'
-            f"<figure>{self.fragment()}</figure></body></html>"
-        )
-
-    def _heading(self) -> str:
+    def heading(self) -> str:
         """Above a drawing that does not hold its title itself."""
         return ""
 
@@ -62,7 +51,9 @@ class Display(ABC):
 
                 return bytes(vl_convert.svg_to_pdf(self.svg()))
             case "html":
-                return self.page().encode()
+                from pellucid.displays.interactive import page  # it knows every kind of display
+
+                return page(self).encode()
             case "json":
                 return json.dumps(plain(self.to_dict()), ensure_ascii=False, allow_nan=False).encode()
         raise UsageError(f"unknown format {format!r}. Valid: {', '.join(FORMATS)}.")

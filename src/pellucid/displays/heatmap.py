@@ -19,7 +19,8 @@ from pellucid.displays.svg import printable
 class Heatmap(Chart):
     """values: rows x columns, which colour the cells. texts: what stands in them (the values, if empty).
 
-    diverging: for signed values, the scale centred at zero.
+    diverging: for signed values, the scale centred at zero. from_zero: whether it begins there, as for counts and
+    shares of a whole; else at the lowest value.
     """
 
     values: NDArray[Any]
@@ -31,6 +32,7 @@ class Heatmap(Chart):
     texts: Sequence[Sequence[str]] = ()
     title: str = ""
     diverging: bool = False
+    from_zero: bool = True
     value_format: str = ".3~g"
     cell: int = 42
 
@@ -48,8 +50,10 @@ class Heatmap(Chart):
         if self.diverging:
             high = max(abs(low), abs(high)) or 1.0
             low = -high
-        else:
+        elif self.from_zero:
             low, high = min(low, 0.0), high if high > 0 else 1.0
+        elif low == high:
+            low, high = low - 0.5, high + 0.5
         cells = [
             plain(
                 {

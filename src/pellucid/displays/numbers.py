@@ -15,12 +15,12 @@ def percent(value: float | None, none: str = "-") -> str:
 
 
 def measured(metric: str, value: float) -> str:
-    """A value of a metric by its name: accuracies in percent, all others with four digits.
+    """A value of a metric by its name: accuracies and falls of them in percent, all others with four digits.
 
     >>> measured("test_accuracy", 0.9871), measured("test_loss", 0.043219)
     ('98.71 %', '0.04322')
     """
-    return percent(value) if metric.endswith("accuracy") else f"{value:.4g}"
+    return percent(value) if _is_share(metric) else f"{value:.4g}"
 
 
 def duration(seconds: float | None, none: str = "-") -> str:

@@ -28,7 +28,7 @@ class Page(Display):
     def fragment(self) -> str:
         return self.arranged(lambda one: one.fragment())
 
-    def _heading(self) -> str:
+    def heading(self) -> str:
         return f"<h1>{html.escape(self.title)}</h1>" if self.title else ""
 
     def arranged(self, draw: Callable[[Display], str]) -> str:

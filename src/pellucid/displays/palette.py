@@ -18,9 +18,10 @@ INK, QUIET, LINE, PAPER = "#1b1b1f", "#5c5c66", "#dcdce2", "#ffffff"
 
 
 def theme(*, ink: str = INK, quiet: str = QUIET, line: str = LINE, paper: str = PAPER) -> dict[str, Any]:
-    """The configuration of every Vega-Lite chart. Marks of the styles "note" and "interval" follow it too."""
+    """The configuration of every Vega-Lite chart. Marks of its styles follow it too."""
     return {
         "background": paper,
+        "customFormatTypes": True,
         "font": FONT,
         "view": {"stroke": None},
         "title": {
@@ -35,6 +36,9 @@ def theme(*, ink: str = INK, quiet: str = QUIET, line: str = LINE, paper: str = 
             "note": {"color": quiet, "fontSize": 10},
             "guide": {"color": quiet},
             "interval": {"color": ink},
+            "halo": {"color": paper, "stroke": paper, "strokeWidth": 3, "fontSize": 10},
+            "head": {"color": ink, "fontSize": 11, "fontWeight": 600},
+            "scale": {"color": line},
         },
         "axis": {
             "labelColor": quiet,

@@ -9,7 +9,7 @@ from typing import Any
 
 from pellucid.displays.chart import Chart, inline, nothing
 from pellucid.displays.display import plain
-from pellucid.displays.palette import INK, LINE, PAPER, QUIET, SEQUENTIAL
+from pellucid.displays.palette import SEQUENTIAL
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,11 @@ class Parallel(Chart):
         form = ".2~%" if self.percent else "~g"
         x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[-0.35, len(columns) - 0.5]))
         y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[-0.03, 1.03]))
-        rules = alt.Chart(inline([{"x": k} for k in range(len(columns))])).mark_rule(color=LINE, strokeWidth=1.5)
+        rules = alt.Chart(inline([{"x": k} for k in range(len(columns))])).mark_rule(style="scale", strokeWidth=1.5)
         heads = alt.Chart(inline([{"x": k, "text": _short(name)} for k, (name, *_) in enumerate(columns)]))
         drawn = alt.Chart(inline(lines)).mark_line(strokeWidth=1.8, opacity=0.75)
         labels_drawn = alt.Chart(inline(ticks)).encode(x=x, y=y, text="text:N")
-        halo, marks = (
-            labels_drawn.mark_text(align="left", dx=5, fontSize=10, color=colour, stroke=stroke, strokeWidth=3)
-            for colour, stroke in ((PAPER, PAPER), (QUIET, None))
-        )
+        halo, marks = (labels_drawn.mark_text(style=style, align="left", dx=5) for style in ("halo", "note"))
         colour = alt.Color("value:Q", title=self.value_title, scale=alt.Scale(range=list(SEQUENTIAL[1:])),
                            legend=None)  # fmt: skip
         tooltip = [alt.Tooltip("words:N"), alt.Tooltip("value:Q", title=self.value_title, format=form)]
@@ -75,7 +72,7 @@ class Parallel(Chart):
             drawn.encode(x=x, y=y, detail="line:N", color=colour, tooltip=tooltip),
             halo,
             marks,
-            heads.mark_text(fontSize=11, fontWeight=600, color=INK, y=-8).encode(x=x, text="text:N"),
+            heads.mark_text(style="head", y=-8).encode(x=x, text="text:N"),
         ).properties(width=self.width, height=self.height, title=self.title)
 
 

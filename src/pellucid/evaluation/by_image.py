@@ -28,6 +28,7 @@ class Crossed:
     bottleneck: str
     more: int
     words: str
+    points: str
 
 
 def crossed(first: NDArray[np.bool_], second: NDArray[np.bool_], *, alpha: float = ALPHA) -> Crossed:
@@ -56,17 +57,17 @@ def crossed(first: NDArray[np.bool_], second: NDArray[np.bool_], *, alpha: float
     share = (of_seeds / seeds + error / (seeds * images)) / whole if whole else 0.0
     bound = float(stats.t.ppf(0.975, max(1.0, (seeds - 1) / max(share**2, 1e-9)))) if whole else 1.96
     half = bound * sqrt(whole)
-    low, high = mean - half, mean + half
+    low, high = max(-1.0, mean - half), min(1.0, mean + half)
     points = f"{100 * mean:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f} over new seeds and images)"
     if low > 0 or high < 0 or not mean:
-        return Crossed(mean, low, high, "none", 0, points)
+        return Crossed(mean, low, high, "none", 0, points, points)
     bar = float((stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(POWER)) / abs(mean)) ** 2
     if of_images / images * bar < 1:
         needed = ceil((of_seeds + error / images) / (1 / bar - of_images / images))
         spread = of_seeds + error / images, of_images / images
         more = max(1, _enough(max(needed, seeds + 1), abs(mean), *spread, alpha=alpha) - seeds)
         told = f"about {more:,} more seed{'s' * (more > 1)}"
-        return Crossed(mean, low, high, "seeds", more, f"{points}: inconclusive: {told}")
+        return Crossed(mean, low, high, "seeds", more, f"{points}: inconclusive: {told}", points)
     # of the variance that is allowed, half for the seeds where these alone are too few
     enough = seeds if of_seeds / seeds * bar < 1 else ceil(2 * of_seeds * bar)
     more = max(1, ceil((of_images + error / enough) / (1 / bar - of_seeds / enough)) - images)
@@ -76,7 +77,7 @@ def crossed(first: NDArray[np.bool_], second: NDArray[np.bool_], *, alpha: float
         words = f"{points}: inconclusive, and seeds alone will not do: about {also}{more:,} more test image{plural}"
     else:
         words = f"{points}: no number of seeds will do: about {more:,} more test image{plural}"
-    return Crossed(mean, low, high, "images", more, words)
+    return Crossed(mean, low, high, "images", more, words, points)
 
 
 def _enough(least: int, mean: float, of_seeds: float, of_images: float, *, alpha: float) -> int:

@@ -222,7 +222,7 @@ def _pair(
     more = None if needed is None else max(0, needed - n)
 
     def told(value: float) -> str:
-        return f"{abs(scale * value):.3g} {unit}"
+        return f"{abs(scale * value):.3g} {unit}".rstrip()
 
     reachable, needs = family * reachable_p(n) <= alpha, ""
     if p_family <= alpha and (low > 0 or high < 0):
@@ -247,7 +247,7 @@ def _pair(
             chance = f", which among {family} pairs may be chance" if p <= alpha else ""
             words += f" ({told(mean)} seen, p = {p:.2g}{chance})"
         if more:
-            needs = f"; about {more} more seed{'s' * (more > 1)} would tell {told(mean)}"
+            needs = f"; about {more:,} more seed{'s' * (more > 1)} would tell {told(mean)}"
     return Pair(first, second, n, mean, low, high, effect, p, p_family, verdict, words, more, needs)
 
 

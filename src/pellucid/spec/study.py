@@ -10,7 +10,7 @@ import itertools
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import exp, log, prod
 from typing import Any
@@ -21,6 +21,11 @@ from pellucid.spec.draws import share
 ROLES = ("compare", "tune")
 #: Trials beyond which a study is not begun without a word.
 MANY = 1_000
+
+#: Trials that no study has: their configurations alone would fill the memory.
+MOST = 10_000_000
+#: Draws at random for each different level that is asked for, before there seem to be no more.
+DRAWS = 1_000
 
 #: Levels of a factor that an error names.
 _SHOWN = 8
@@ -163,6 +168,11 @@ class Study:
             raise unknown_name("metric", str(self.metric), METRICS)
         if "seed" in self.base or any("seed" in one for one in self.listed):
             raise UsageError(f"study {self.name}: expected seeds as its own (seeds = N), found the option seed.")
+        if self.size > MOST:
+            raise UsageError(
+                f"study {self.name}: expected at most {MOST:,} trials, found {self.size:,}. Leave out levels, or "
+                "draw points with pellucid search."
+            )
         for words, count in Counter(label(one) for one in self.listed).items():
             if count > 1:
                 raise UsageError(f"study {self.name}: expected different configurations, found {words} twice.")
@@ -328,19 +338,41 @@ def factor_from_text(text: str, *, role: str = "compare") -> Factor:
                 f"factor {name}: expected two levels or more from low to high{' above 0' if by_log else ''}, "
                 f"found {words!r}."
             )
-        shares = [share(f"0/{k}/{name}") if by_chance else k / (count - 1) for k in range(count)]
-        levels = [exp(log(low) + s * log(high / low)) if by_log else low + s * (high - low) for s in shares]
+        if count > MOST:
+            raise UsageError(f"factor {name}: expected at most {MOST:,} levels, found {count:,}.")
         whole = all(end.strip().isdecimal() for end in ends)
-        numbers = [float(round(level) if whole and by_chance else f"{level:.6g}") for level in levels]
+
+        def level(at: float) -> float:
+            place = exp(log(low) + at * log(high / low)) if by_log else low + at * (high - low)
+            return float(round(place) if whole and by_chance else f"{place:.6g}")
+
+        if by_chance:
+            drawn = (level(share(f"0/{k}/{name}")) for k in range(DRAWS * count))
+            numbers = sorted(itertools.islice(_different(drawn), count))
+        else:
+            numbers = [level(k / (count - 1)) for k in range(count)]
+        if len(numbers) < count:
+            raise UsageError(
+                f"factor {name}: expected no more levels than there are different values, found {count:,} of "
+                f"{words!r}, which has {len(numbers):,}."
+            )
         whole = whole and all(one.is_integer() for one in numbers)
-        known = sorted(set(numbers)) if by_chance else numbers
-        return Factor(name, tuple(int(one) if whole else one for one in known), role)
+        return Factor(name, tuple(int(one) if whole else one for one in numbers), role)
     if kind.isalpha() and rest and all(_NUMBER.fullmatch(one) for one in rest):
         raise UsageError(
             f"factor {name}: expected values with commas or one of {', '.join(_RANGES)} with :LOW:HIGH:COUNT, "
             f"found {words!r}."
         )
     return Factor(name, values_from_text(f"factor {name}", words), role)
+
+
+def _different(values: Iterable[float]) -> Iterator[float]:
+    """Each value when it comes first."""
+    seen: set[float] = set()
+    for value in values:
+        if value not in seen:
+            seen.add(value)
+            yield value
 
 
 def values_from_text(where: str, words: str) -> tuple[Any, ...]:

@@ -168,6 +168,11 @@ def _check_words(made: Study) -> None:
     for where, arm, metric, value in (
         *(("[reported]", arm, made.metric, value) for arm, value in made.reported.items()),
         *(("[[also_reported]]", one.arm, one.metric, one.value) for one in made.also_reported),
+        *(
+            ("[[claim]] least", one.first, one.metric or made.metric, one.least)
+            for one in made.claims
+            if one.least is not None
+        ),
     ):
         most = 1.0 if metric.endswith("accuracy") else inf
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not -inf < value <= most:

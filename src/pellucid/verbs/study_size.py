@@ -46,9 +46,11 @@ def estimate(
         for factor in asked.factors:
             for level in factor.levels:
                 spec_of(asked.base, {**configs[0], factor.name: level}, read=read)
-        trials = StudyFolder(runs_root(runs), asked.name).progress().of(asked)
+        trials, given = StudyFolder(runs_root(runs), asked.name).progress().of(asked), {}
     else:
-        trials = [(trial, spec.id) for trial, spec in specs_of(asked)]
+        specs = specs_of(asked)
+        trials = [(trial, spec.id) for trial, spec in specs]
+        given = {trial.label: spec.recipe.epochs for trial, spec in specs}
     left = dict.fromkeys((label(config) for config in configs), 0)
     for trial, run in trials:
         left[trial.label] += not is_finished(runs_root(runs), run)
@@ -58,7 +60,7 @@ def estimate(
         kind = label({key: value for key, value in config.items() if key not in RATES})
         if left[label(config)] and kind not in first and len(first) < TIMED:
             first[kind] = spec_of(asked.base, config, read=read)
-        epochs = int({**asked.base, **config}.get("epochs") or base.recipe.epochs)
+        epochs = given.get(label(config)) or int({**asked.base, **config}.get("epochs") or base.recipe.epochs)
         kinds.setdefault(kind, []).append((epochs, left[label(config)]))
     an_epoch = {}
     for kind, spec in first.items():

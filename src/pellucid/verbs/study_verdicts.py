@@ -39,7 +39,8 @@ def standing(found: Studied) -> list[str]:
                 else ""
             )
             said = pair.sentence if across.bottleneck == "none" else pair.words
-            lines.append(f"{said}{these} [{across.words}]")
+            # seeds that pairs of seeds take to say anything: those of the other reckoning would contradict them
+            lines.append(f"{said}{these} [{across.points if pair in few else across.words}]")
     if together:
         pairs = len(found.pairs)
         more = seeds_to_say(len(found.study.seeds), pairs, found.alpha)

@@ -118,3 +118,41 @@ def test_the_spread_is_drawn_by_epoch_on_plain_axes(
         picture.unlink()
     assert pellucid(*words, "--spread") == 0
     assert pellucid(*words, "--spread", "--by", "epoch") == 0 and picture.exists()
+
+
+def test_the_network_is_a_factor_as_any_other(pellucid: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--epochs", 1, "--subset", 100, "--seeds", 2, "--dry-run")
+    assert pellucid("study", "digits", "--vary", "network=mlp,lenet5", *words) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("study digits-network: 4 trials") and told[1] == "network=mlp seed=0"
+    assert pellucid("search", "digits", "--over", "network=mlp,lenet5", "--trials", 2, "--dry-run") == 0
+    assert capsys.readouterr().out.startswith("search digits-network-random: 2 trainings")
+    assert pellucid("study", "mlp", "digits", "--vary", "network=mlp,lenet5", *words) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "study: expected DATA before the options, since network is a factor, found mlp digits." in said
+    assert pellucid("study", "mlp", "--vary", "lr=0.1,0.2", *words) == 2
+    assert "expected NETWORK DATA before the options, found mlp." in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_study_whose_trials_would_fill_the_memory_is_refused(
+    pellucid: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid = [f"--vary={name}=linear:0:0.9:1000" for name in ("momentum", "weight_decay", "dropout")]
+    assert pellucid(*WORDS, *grid, "--seeds", 2, "--dry-run") == 2
+    assert "expected at most 10,000,000 trials, found 2,000,000,000" in " ".join(capsys.readouterr().err.split())
+    assert pellucid(*WORDS, "--vary", "lr=linear:0:1:100000000") == 2
+    assert "expected at most 10,000,000 levels, found 100,000,000" in " ".join(capsys.readouterr().err.split())
+
+
+def test_curves_of_a_misspelt_study_name_the_study_too(pellucid: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pellucid("curves", "rate") == 2
+    assert "Or the study rates" in " ".join(capsys.readouterr().err.split())
+
+
+def test_trials_that_failed_before_are_told_once(pellucid: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("study", "mlp", "digits", "--name", "wild", "--vary", "lr=0.01,1e9", "--epochs", 2, "--seeds", 1)
+    told = []
+    for _ in range(2):
+        assert pellucid(*words, "--subset", 100) == 0
+        told.append(capsys.readouterr().err.count("failed: "))
+    assert told == [2, 1], "the second time it stands in the list of trials alone"

@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 
+from pellucid.charts.interaction import interaction
 from pellucid.displays.bars import Bars
 from pellucid.displays.curves import Curves, Series
 from pellucid.displays.heatmap import Heatmap
@@ -63,6 +64,32 @@ def test_every_epoch_has_its_tick_where_there_are_few() -> None:
         "values"
         not in Curves([Series("a", [0.1, 0.2], [0.5, 0.6])], "x", "y").spec()["layer"][0]["encoding"]["x"]["axis"]
     )
+
+
+def test_seconds_below_one_have_their_ticks_and_many_epochs_whole_ones() -> None:
+    def ticks(x: list[float]) -> object:
+        drawn = Curves([Series("a", x, [0.5] * len(x))], "x", "y").spec()
+        return drawn["layer"][0]["encoding"]["x"]["axis"].get("tickMinStep")
+
+    assert ticks([0.1 * k for k in range(1, 31)]) is None and ticks([float(k) for k in range(1, 31)]) == 1
+
+
+def test_the_pointer_finds_the_nearest_value_in_a_page_and_drawings_go_without() -> None:
+    curves = Curves(
+        [Series("mean", [1, 2], [0.5, 0.6]), Series("mean, seed 0", [1, 2], [0.5, 0.6], of="mean")], "", ""
+    )
+    (spec,) = specs(figure(curves))
+    assert any(one["select"]["nearest"] for one in spec["params"])  # type: ignore[index]
+    assert "params" not in curves.spec()
+
+
+def test_colours_of_a_map_of_means_span_what_there_is() -> None:
+    def ends(mean: list[list[float]]) -> tuple[float, float]:
+        drawn = interaction(np.array(mean), rows=["a"], columns=["b", "c"], row_title="", column_title="").spec()
+        domain = drawn["layer"][0]["encoding"]["color"]["scale"]["domain"]
+        return domain[0], domain[-1]
+
+    assert ends([[0.94, 0.95]]) == (0.94, 0.95) and ends([[0.9, 0.9]]) == (0.4, 1.4)
 
 
 def test_images_wrap_and_pages_hold_what_they_hold() -> None:

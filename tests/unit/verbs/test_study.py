@@ -146,6 +146,14 @@ def test_the_estimate_leaves_out_what_is_done_and_times_each_kind(root: Path, tm
     )
 
 
+def test_the_time_told_is_that_of_each_recipe_s_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pellucid.verbs.study_size.epoch_seconds", lambda *_, **__: 1.0)
+    base = {"network": "mlp", "data": "digits", "subset": 100}
+    for recipes in (["adam", "fast_mnist"], ["fast_mnist", "adam"]):  # 5 epochs and 1, whichever comes first
+        asked = made_study("recipes", base, compare={"recipe": recipes}, seeds=1)
+        assert estimate(asked, runs=tmp_path, workers=1)["seconds"] == 6
+
+
 def test_a_grid_shows_what_each_factor_does(root: Path) -> None:
     found = study(small(), runs=root)
     effects, shares, pair, lines = study_page.factors(found)

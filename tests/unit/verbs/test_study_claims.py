@@ -83,7 +83,7 @@ def test_what_a_pair_needs_is_told_once(tmp_path: Path, monkeypatch: pytest.Monk
     found = given(tmp_path, rates(0.1, 0.2, seeds=8), values)
     assert "more seeds would tell" in found.verdicts()[1]
     for bottleneck, once in (("seeds", False), ("images", False), ("none", True)):
-        across = Crossed(0.0, -0.1, 0.1, bottleneck, 9, "over new seeds and images")
+        across = Crossed(0.0, -0.1, 0.1, bottleneck, 9, "over new seeds and images", "")
         monkeypatch.setattr(found, "over_images", lambda pair, across=across: across)
         assert found.verdicts()[1].endswith("[over new seeds and images]")
         assert ("more seeds would tell" in found.verdicts()[1]) == once
@@ -101,7 +101,7 @@ def test_what_is_clear_over_seeds_alone_is_said_of_these_test_images(
     found = given(tmp_path, rates(0.1, 0.2, 0.3, seeds=8), values)
     assert [pair.verdict for pair in found.pairs] == ["better", "no difference", "worse"]
     for bottleneck in ("seeds", "images", "none"):
-        across = Crossed(0.0, -0.1, 0.1, bottleneck, 9, "over new seeds and images")
+        across = Crossed(0.0, -0.1, 0.1, bottleneck, 9, "over new seeds and images", "")
         monkeypatch.setattr(found, "over_images", lambda pair, across=across: across)
         told = [line.endswith(", on these test images [over new seeds and images]") for line in standing(found)[1:]]
         assert told == ([False] * 3 if bottleneck == "none" else [True, False, True])
@@ -203,3 +203,5 @@ def test_shares_of_the_variance_take_two_seeds_and_a_cell_of_the_map_one(tmp_pat
     titles, cells = grid("failed", [[0.9, 0.91], [None, 0.82], [0.7, 0.7], [None, None]])
     assert shares not in titles and np.allclose(cells[0], [0.905, 0.82]) and cells[1][0] == 0.7
     assert cells[1][1] is None or np.isnan(cells[1][1])
+    titles, _ = grid("left out", [[0.9, 0.91, 0.92], [None, 0.82, 0.8], [0.7, 0.7, 0.72], [0.6, 0.65, 0.66]])
+    assert f"{shares}; 1 of 3 seeds left out, of which a trial failed" in titles

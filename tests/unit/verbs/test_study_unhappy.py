@@ -337,6 +337,9 @@ def test_ranges_of_whole_numbers_are_whole_and_dashes_are_underscores() -> None:
     four, eight = (set(factor_from_text(f"lr=lograndom:1e-4:1e-1:{n}").levels) for n in (4, 8))
     assert len(four) == 4 and len(eight) == 8 and four < eight and 1e-4 <= min(eight) < 1e-3 < max(eight) < 1e-1
     assert all(isinstance(level, int) for level in factor_from_text("hidden_size=random:16:64:5").levels)
+    assert factor_from_text("hidden_size=random:4:6:3").levels == (4, 5, 6), "as many as asked for"
+    with pytest.raises(UsageError, match=r"no more levels than there are different values, found 5 of .*which has 3"):
+        factor_from_text("hidden_size=random:4:6:5")
     assert [spec.network.name for _, spec in specs_of(asked)] == ["row_lstm"] * 2
 
 

@@ -133,6 +133,11 @@ def through_json(*data: Any) -> Any:
         ("= 0.9", "= 90", r"\[reported\], lr=0.01: expected a number from 0 to 1, found 90"),
         ("= 0.9", "= true", r"expected a number from 0 to 1, found True"),
         ("least = 1", 'least = "all"', r"\[\[claim\]\], least: expected a number, found 'all'"),
+        (
+            'metric = "epochs"\nleast = 1',
+            "least = 74.08",
+            r"\[\[claim\]\] least, lr=0.01: expected a number from 0 to 1",
+        ),
         ("least = 1", "lest = 1", "unknown key of a .*claim.* 'lest'. Did you mean least"),
         ('metric = "epochs"', 'metric = "epoch"', "unknown metric of a claim 'epoch'. Did you mean epochs"),
         ('metric = "train_loss"', 'metric = "los"', "unknown metric of also_reported 'los'"),
