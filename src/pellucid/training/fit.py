@@ -53,11 +53,15 @@ def fit(
     progress = progress or Progress()
     while stop_reason(recipe, progress.records, progress.seconds) is None:
         epoch, steps = progress.epoch, trainer.steps_per_epoch
+        start = time.perf_counter()
         if progress.done == 0:
             trainer.begin_epoch(epoch)
+        progress.epoch_seconds += time.perf_counter() - start
         try:
             _epoch_steps(trainer, recipe, progress, on_step)
-            totals = trainer.totals()
+            start = time.perf_counter()
+            totals = trainer.totals()  # waits for steps that an accelerator was only given
+            progress.epoch_seconds += time.perf_counter() - start
             start = time.perf_counter()
             validation, test = (_score(trainer, images) for images in (splits.validation, splits.test))
         except DivergedError as error:
@@ -105,14 +109,14 @@ _ADVICE = (
 def _epoch_steps(
     trainer: Trainer, recipe: Recipe, progress: Progress, on_step: Callable[[Progress], None] | None
 ) -> None:
-    """The epoch's remaining steps, or fewer where the time budget ends."""
+    """The epoch's remaining steps, or fewer where the time budget ends. on_step is outside the clock."""
     steps, before = trainer.steps_per_epoch, (progress.epoch - 1) * trainer.steps_per_epoch
-    start = time.perf_counter() - progress.epoch_seconds
     for index in range(progress.done, steps):
+        start = time.perf_counter()
         progress.lr = learning_rate(recipe, before + index, steps, progress.records)
         trainer.step(index, progress.lr)
         progress.done = index + 1
-        progress.epoch_seconds = time.perf_counter() - start
+        progress.epoch_seconds += time.perf_counter() - start
         if on_step is not None:
             on_step(progress)
         if recipe.time_budget is not None and progress.seconds + progress.epoch_seconds >= recipe.time_budget:

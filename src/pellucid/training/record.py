@@ -12,8 +12,8 @@ class EpochRecord:
 
     epoch counts from 1, step over the whole run. Losses are the recipe's, without penalties, as means over images;
     accuracies fractions. The training numbers are those of the steps themselves, so they lag behind the weights and
-    include dropout and augmentation. lr: of the epoch's last step. gradient_norm: mean L2 norm over its steps.
-    Values of an empty split are None.
+    include dropout and augmentation. lr: of the epoch's last step. gradient_norm: mean L2 norm in every
+    tenth step. Values of an empty split are None.
     """
 
     epoch: int
@@ -40,7 +40,8 @@ class EpochRecord:
 class EpochTiming:
     """How long an epoch took; measured, so kept apart from the record.
 
-    seconds: training alone. evaluation_seconds: the scores of validation and test after it.
+    seconds: training alone, the order of images included, without checkpoints. evaluation_seconds: the scores of
+    validation and test after it.
     """
 
     epoch: int

@@ -110,8 +110,10 @@ def run(
                 precision=decisions.precision,
             )
             progress = _resume(folder, trainer)
-            changed = differences(folder.manifest["environment"], environment(chosen, decisions.threads))
-            if progress and changed:
+            changed: list[str] = []
+            if progress:
+                changed = differences(folder.manifest["environment"], environment(chosen, decisions.threads))
+            if changed:
                 observer.note(f"Bits may differ from an uninterrupted run: {'; '.join(changed)}.")
             observer.begin(folder, decisions, trainer.steps_per_epoch, progress)
             folder.append_event("resumed" if progress else "started", **({"changed": changed} if progress else {}))

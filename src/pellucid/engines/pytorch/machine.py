@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +17,10 @@ from pellucid.errors import UsageError
 
 #: bf16 has to take at most this share of float32's time to be chosen: a gain within the noise is no gain.
 WORTHWHILE = 0.9
+#: Seconds after which a probe takes no further turn beyond the third.
+PATIENCE = 2.0
+#: omp_pause_soft of OpenMP 5.0: what can be made anew is given up.
+_SOFTLY = 1
 
 
 def choose_device(wanted: str) -> str:
@@ -42,17 +48,38 @@ def threads(count: int | None) -> Iterator[int]:
     """Computes with `count` threads (None: as torch has it), denormals flushed to zero; gives the number.
 
     Denormals, which appear in the decaying states of recurrent layers and optimizers, slow a step many times over.
+    Whether they are flushed is a mode of each thread, and those that compute beside this one got theirs when they
+    began: they are ended before and after, or bits would depend on what was computed earlier in the process.
     """
     keep_freed_memory()
     before = torch.get_num_threads()
     if count is not None:
         torch.set_num_threads(count)
     torch.set_flush_denormal(True)
+    _end_workers()
     try:
         yield torch.get_num_threads()
     finally:
         torch.set_num_threads(before)
         torch.set_flush_denormal(False)
+        _end_workers()
+
+
+def _end_workers() -> None:
+    """Ends the threads that compute beside this one; the next computation begins others, in this one's modes."""
+    library = _openmp()
+    if library is not None:
+        library.omp_pause_resource_all(_SOFTLY)
+
+
+@cache
+def _openmp() -> ctypes.CDLL | None:
+    """The OpenMP library that came with torch, which has loaded it; None where it came with none, or an old one."""
+    for place in (Path(torch.__file__).parent / "lib", Path(torch.__file__).parent.parent / "torch.libs"):
+        for path in sorted(place.glob("libgomp*.so*")):
+            library = ctypes.CDLL(str(path))
+            return library if hasattr(library, "omp_pause_resource_all") else None
+    return None
 
 
 def has_fast_bf16(device: str) -> bool:
@@ -68,20 +95,29 @@ def has_fast_bf16(device: str) -> bool:
 
 
 def probe(steps: dict[str, Callable[[], Any]], *, warm_up: int = 3, repeats: int = 9) -> dict[str, float]:
-    """Seconds of each step, the shortest of `repeats` taken in turn, after `warm_up` that are not measured.
+    """Seconds of each step, the shortest of up to `repeats` taken in turn, after `warm_up` that are not measured.
 
     The first steps of a network take several times as long as the others: kernels are generated and memory is asked
     for. The shortest is what the machine can do; whatever else runs on it only adds.
     """
+
+    def timed(step: Callable[[], Any]) -> float:
+        start = time.perf_counter()
+        step()
+        if torch.cuda.is_available():  # else a GPU was only given the step
+            torch.cuda.synchronize()
+        return time.perf_counter() - start
+
     for step in steps.values():
         for _ in range(warm_up):
             step()
     best = dict.fromkeys(steps, float("inf"))
-    for _ in range(repeats):
+    begun = time.perf_counter()
+    for turn in range(repeats):
+        if turn >= 3 and time.perf_counter() - begun > PATIENCE:
+            break
         for name, step in steps.items():
-            start = time.perf_counter()
-            step()
-            best[name] = min(best[name], time.perf_counter() - start)
+            best[name] = min(best[name], timed(step))
     return best
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 sigmoid_backward: Any = torch.ops.aten.sigmoid_backward.grad_input
+tanh_backward: Any = torch.ops.aten.tanh_backward.grad_input
 Gradients = tuple[Tensor | None, Tensor, Tensor, Tensor, Tensor]
 
 
@@ -55,8 +56,9 @@ class _RNN(torch.autograd.Function):
         steps, n, units = sums.shape
         states = sums.new_zeros(steps + 1, n, units)
         columns = weight_hh.T
-        for t in range(steps):
-            torch.addmm(sums[t], states[t], columns, out=states[t + 1]).tanh_()
+        at = states.unbind()  # views made one by one take longer than some of the work on them
+        for total, h, out in zip(sums.unbind(), at, at[1:], strict=False):
+            torch.addmm(total, h, columns, out=out).tanh_()
         ctx.save_for_backward(x, weight_ih, weight_hh, states)
         return states[1:]
 
@@ -65,12 +67,12 @@ class _RNN(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> Gradients:
         x, weight_ih, weight_hh, states = ctx.saved_tensors
         at_sums = torch.empty_like(states[1:])
-        dh, work = torch.zeros_like(states[0]), torch.empty_like(states[0])
-        for t in range(len(at_sums) - 1, -1, -1):
-            dh.add_(grad[t])
-            torch.mul(states[t + 1], states[t + 1], out=work)
-            torch.addcmul(dh, dh, work, value=-1, out=at_sums[t])
-            torch.mm(at_sums[t], weight_hh, out=dh)
+        dh = torch.zeros_like(states[0])
+        steps = list(zip(grad.unbind(), states[1:].unbind(), at_sums.unbind(), strict=True))
+        for from_above, state, at_sum in reversed(steps):
+            dh.add_(from_above)
+            tanh_backward(dh, state, grad_input=at_sum)
+            torch.mm(at_sum, weight_hh, out=dh)
         flat = at_sums.flatten(0, 1)
         sums = flat.sum(0)
         grad_x = (at_sums @ weight_ih).transpose(0, 1) if ctx.needs_input_grad[0] else None
@@ -90,12 +92,14 @@ class _GRU(torch.autograd.Function):
         states = gates.new_zeros(steps + 1, n, units)
         inner = gates.new_empty(steps, n, units)  # W_hn h + b_hn
         gate_columns, new_columns, new_bias = weight_hh[:two].T, weight_hh[two:].T, bias_hh[two:]
-        for t in range(steps):
-            h, gate, new = states[t], gates[t], news[t]
+        at = states.unbind()  # views made one by one take longer than some of the work on them
+        r_and_z = gates[..., :units].unbind(), gates[..., units:].unbind()
+        views = zip(gates.unbind(), *r_and_z, news.unbind(), inner.unbind(), at, at[1:], strict=False)
+        for gate, r, z, new, within, h, out in views:
             gate.addmm_(h, gate_columns).sigmoid_()
-            torch.addmm(new_bias, h, new_columns, out=inner[t])
-            new.addcmul_(gate[:, :units], inner[t]).tanh_()
-            torch.lerp(new, h, gate[:, units:], out=states[t + 1])
+            torch.addmm(new_bias, h, new_columns, out=within)
+            new.addcmul_(r, within).tanh_()
+            torch.lerp(new, h, z, out=out)
         ctx.save_for_backward(x, weight_ih, weight_hh, states, gates, news, inner)
         return states[1:]
 
@@ -106,20 +110,22 @@ class _GRU(torch.autograd.Function):
         steps, n, units = news.shape
         # gradients at the sums of n, r, z and at n's inner sum: the first three are x's side, the last three h's
         at_sums = gates.new_empty(steps, n, 4 * units)
-        dh, work, square = torch.zeros_like(states[0]), torch.empty_like(states[0]), torch.empty_like(states[0])
-        for t in range(steps - 1, -1, -1):
-            r, z, new = gates[t, :, :units], gates[t, :, units:], news[t]
-            at_new, at_gates, at_inner = at_sums[t].split((units, 2 * units, units), dim=1)
-            dh.add_(grad[t])
+        dh, work = torch.zeros_like(states[0]), torch.empty_like(states[0])
+        cuts = ((0, units), (units, 3 * units), (units, 2 * units), (2 * units, 3 * units), (3 * units, 4 * units))
+        parts = (at_sums[..., low:high].unbind() for low, high in (*cuts, (units, 4 * units)))
+        r_and_z = gates[..., :units].unbind(), gates[..., units:].unbind()
+        known = (grad.unbind(), states[:-1].unbind(), gates.unbind(), *r_and_z, news.unbind(), inner.unbind())
+        for views in reversed(list(zip(*known, *parts, strict=True))):
+            from_above, h, gate, r, z, new, within, at_new, at_gates, at_r, at_z, at_inner, at_h = views
+            dh.add_(from_above)
             torch.addcmul(dh, dh, z, value=-1, out=work)
-            torch.mul(new, new, out=square)
-            torch.addcmul(work, work, square, value=-1, out=at_new)
-            torch.mul(at_new, inner[t], out=at_gates[:, :units])
-            torch.sub(states[t], new, out=work)
-            torch.mul(work, dh, out=at_gates[:, units:])
-            sigmoid_backward(at_gates, gates[t], grad_input=at_gates)
+            tanh_backward(work, new, grad_input=at_new)
+            torch.mul(at_new, within, out=at_r)
+            torch.sub(h, new, out=work)
+            torch.mul(work, dh, out=at_z)
+            sigmoid_backward(at_gates, gate, grad_input=at_gates)
             torch.mul(at_new, r, out=at_inner)
-            dh.mul_(z).addmm_(at_sums[t, :, units:], weight_hh)
+            dh.mul_(z).addmm_(at_h, weight_hh)
         flat = at_sums.flatten(0, 1)
         from_x, from_h = flat[:, : 3 * units], flat[:, units:]
         sums = flat.sum(0)
