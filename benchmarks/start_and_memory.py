@@ -2,8 +2,9 @@
 
     PELLUCID_DATA=... python benchmarks/start_and_memory.py
 
-Start and import are medians of seven processes; evaluation and prediction are of `lenet5` on MNIST in float32, after
-one call to warm up; memory is the largest resident set of a process that trains on all of CIFAR-10 for ten seconds.
+Start, import and commands are medians of seven processes, from start to end; logits are of `lenet5` on MNIST in
+float32, after one call to warm up; memory is the largest resident set of a process that trains on all of CIFAR-10 for
+ten seconds, the probe of precisions included.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from pellucid import catalog
 from pellucid.datasets._load import load
@@ -55,23 +58,23 @@ def main() -> None:
                 model.logits(what)
                 found.append(time.perf_counter() - start)
             print(f"logits of {name:13s} {1e3 * np.median(found):.2f} ms")
-    with tempfile.TemporaryDirectory() as runs:
-        for name in ("vgg_small", "compact_cifar"):
-            command = [
-                *PELLUCID,
-                "train",
-                name,
-                "cifar10",
-                "--time-budget",
-                "10",
-                "--runs",
-                runs,
-                "-q",
-                "--no-pictures",
-            ]
-            child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    with tempfile.TemporaryDirectory() as folder:
+        runs, image = ["--runs", folder], Path(folder) / "image.png"
+        Image.fromarray(images.pixels[0, ..., 0]).save(image)
+        command = [*PELLUCID, "train", "lenet5", "mnist", "--epochs", "1", "-q", *runs]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        for words in (["evaluate", "last"], ["predict", "last", str(image)]):
+            print(f"pellucid {words[0]:14s} {seconds([*PELLUCID, *words, *runs]):.2f} s")
+        trainings = (
+            ["vgg_small"],
+            ["compact_cifar"],
+            ["compact_cifar", "--recipe", "fast_cifar10"],
+        )
+        for name, *recipe in trainings:
+            command = [*PELLUCID, "train", name, "cifar10", *recipe, "--time-budget", "10", "-q", "--no-pictures"]
+            child = subprocess.Popen([*command, *runs], stdout=subprocess.DEVNULL)
             _, _, usage = os.wait4(child.pid, 0)
-            print(f"peak memory, {name:14s} {usage.ru_maxrss / 1e6:.2f} GB")
+            print(f"peak memory, {' '.join([name, *recipe[1:]]):26s} {usage.ru_maxrss / 1e6:.2f} GB")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Processes of this machine: one a core, one thread each, imports and warm-up paid once, images shared.
 
 Small networks leave most of a second core idle: two processes of one thread each train more of them than one process
-of two threads. The images come from the cache memory-mapped, so that all workers read the same pages.
+of two threads. The images come from one file of the cache, memory-mapped; a split of it is a copy.
 """
 
 from __future__ import annotations
