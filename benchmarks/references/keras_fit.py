@@ -33,7 +33,7 @@ def built(layers: list[dict], shape: tuple[int, ...]) -> keras.Sequential:
         elif kind == "max_pool":
             model.add(keras.layers.MaxPooling2D(layer["kernel_size"], layer["stride"]))
         elif kind == "batch_norm":
-            model.add(keras.layers.BatchNormalization())
+            model.add(keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5))
         elif kind == "dense":
             model.add(keras.layers.Dense(layer["units"]))
         elif kind in RECURRENT:

@@ -75,10 +75,18 @@ def built(layers: list[dict], pixels: np.ndarray) -> nn.Sequential:
     return nn.Sequential(*modules)
 
 
+def begin(model: nn.Module, data: np.lib.npyio.NpzFile) -> None:
+    """With the first weights that came with the images, where there are some."""
+    names = sorted(name for name in data.files if name.startswith("parameter"))
+    for name, parameter in zip(names, model.parameters(), strict=bool(names)) if names else ():
+        parameter.data.copy_(torch.from_numpy(data[name]))
+
+
 def main() -> None:
     layers, data, batch = json.loads(Path(sys.argv[1]).read_text()), np.load(sys.argv[2]), int(sys.argv[3])
     torch.manual_seed(0)
     model = built(layers, data["pixels"])
+    begin(model, data)
     loader = DataLoader(Images(data["pixels"], data["labels"], ToTensor()), batch_size=batch, shuffle=True)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
     criterion = nn.CrossEntropyLoss()
