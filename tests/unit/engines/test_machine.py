@@ -61,4 +61,4 @@ def test_large_batches_are_probed_with_a_part_of_them(monkeypatch: pytest.Monkey
     network = Network("small", (Flatten(), Dense()))
     for size in (16, 1000):
         pytorch.choose_precision(network, shape, 10, Recipe(batch_size=size), device="cpu")
-    assert seen == [16, 16, 128, 128]
+    assert seen == [16, 16, 256, 256]

@@ -27,7 +27,7 @@ from pellucid.spec.network import Network
 from pellucid.spec.recipe import Recipe
 
 #: Images of a batch that a probe takes, at most.
-PROBED = 128
+PROBED = 256
 
 __all__ = ["check", "choose_device", "choose_precision", "environment", "model", "threads", "trainer"]
 
