@@ -34,7 +34,8 @@ def seed_curves(
             places = zip(*(at[:length] for at, _ in lines.values()), strict=True)
             low, high = [min(one) for one in columns], [max(one) for one in columns]
             series.append(Series(name, [fmean(one) for one in places], [fmean(one) for one in columns], low, high))
-    if any(len(lines) > 1 for lines in runs.values()):
+    drawn = {one.name for one in series}
+    if any(len(lines) > 1 or (lines and name not in drawn) for name, lines in runs.items()):
         series += [
             Series(f"{name}, {run}", list(at), list(values), of=name)
             for name, lines in runs.items()

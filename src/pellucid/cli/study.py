@@ -28,7 +28,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def study(
-    network: Annotated[str | None, typer.Argument(help="A network, or a TOML file of one.")] = None,
+    network: Annotated[
+        str | None, typer.Argument(help="A network, or a TOML file of one; none where network is a factor.")
+    ] = None,
     data: Annotated[str | None, typer.Argument(help="A data set or a folder of images.")] = None,
     *,
     config: Annotated[
@@ -234,7 +236,7 @@ def positional(command: str, network: str | None, data: str | None, factors: Seq
             f", since {' and '.join(varied)} {'is a factor' if len(varied) == 1 else 'are factors'}" if varied else ""
         )
         expected = " ".join(name.upper() for name in wanted) or "neither NETWORK nor DATA"
-        found = " ".join(given) or "neither"
+        found = " ".join(given) or "none"
         raise UsageError(f"{command}: expected {expected} before the options{told}, found {found}.")
     return dict(zip(wanted, given, strict=True))
 

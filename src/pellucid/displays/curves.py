@@ -82,7 +82,8 @@ class Curves(Chart):
                 rows.append(plain(row))
         if not rows:
             return nothing(self.title)
-        names = [one.name for one in self.series if not one.of]
+        names = list(dict.fromkeys(one.of or one.name for one in self.series))
+        families = any(one.of for one in self.series)
         kind: dict[bool, Any] = {True: "log", False: "linear"}
         y_format = ".1%" if self.percent else "~g"
         x = alt.X(
@@ -116,13 +117,13 @@ class Curves(Chart):
             "style:N", legend=None, scale=alt.Scale(domain=["solid", "dashed"], range=[[1, 0], [5, 3]])
         )
         few = max((len(one.x) for one in self.series), default=0) <= 30
-        thick = base.transform_filter("!datum.thin") if len(names) < len(self.series) else base
+        thick = base.transform_filter("!datum.thin") if families else base
         layers: list[Any] = [
             thick.mark_line(point={"size": 25} if few else False).encode(
                 x=x, y=y, color=colour, strokeDash=dash, tooltip=tooltip
             )
         ]
-        if len(names) < len(self.series):
+        if families:
             thin = base.transform_filter("datum.thin").mark_line(strokeWidth=0.8, opacity=0.5)
             own = [alt.Tooltip("line:N", title="run"), *tooltip[1:]]
             runs = thin.encode(x=x, y=y, color=colour, detail="line:N", tooltip=own)

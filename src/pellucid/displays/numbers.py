@@ -20,7 +20,7 @@ def measured(metric: str, value: float) -> str:
     >>> measured("test_accuracy", 0.9871), measured("test_loss", 0.043219)
     ('98.71 %', '0.04322')
     """
-    return percent(value) if _is_share(metric) else f"{value:.4g}"
+    return percent(value) if is_share(metric) else f"{value:.4g}"
 
 
 def duration(seconds: float | None, none: str = "-") -> str:
@@ -42,16 +42,16 @@ def limits(metric: str) -> tuple[float, float]:
     >>> limits("test_accuracy"), limits("test_loss")
     ((0.0, 1.0), (0.0, inf))
     """
-    return 0.0, 1.0 if _is_share(metric) else inf
+    return 0.0, 1.0 if is_share(metric) else inf
 
 
 def difference_unit(metric: str) -> tuple[str, float]:
     """The word and factor of differences of a metric."""
-    if _is_share(metric):
+    if is_share(metric):
         return "points", 100.0
     return {"epochs": "epochs", "seconds": "seconds"}.get(metric, ""), 1.0
 
 
-def _is_share(metric: str) -> bool:
+def is_share(metric: str) -> bool:
     """Whether a metric is a share of one, or a difference of two."""
     return metric.endswith("accuracy") or metric == "largest_fall"

@@ -8,7 +8,7 @@ from typing import Final
 
 from pellucid.displays.bars import Bars
 from pellucid.displays.display import Display
-from pellucid.displays.numbers import percent
+from pellucid.displays.numbers import is_share, percent
 from pellucid.displays.table import Table
 from pellucid.errors import StorageError
 from pellucid.report.section import Section, applying, named
@@ -78,7 +78,7 @@ def curves(study: Studied) -> Section:
     """Validation by epoch, the spread over seeds; epochs to a threshold where there was one."""
     words = ["The line is the mean over seeds, the band reaches from the lowest to the highest; thin lines are runs."]
     if len(study.chosen) > study_page.MOST_LINES:
-        words.append(f"Drawn: the {study_page.MOST_LINES} configurations that are best on validation.")
+        words.append(f"Drawn: the {study_page.MOST_LINES} configurations that are {study.preferred}.")
     return Section("curves", "By epoch", words, study_page.by_epoch(study))
 
 
@@ -104,7 +104,7 @@ def reported(study: Studied) -> Section | None:
         values = [(arm, "measured", study.summaries[arm].mean) for arm in arms]
         values += [(arm, "reported", told[arm]) for arm in arms]
         names, groups, means = zip(*values, strict=True)
-        in_percent = study.study.metric.endswith("accuracy")
+        in_percent = is_share(study.study.metric)
         title = "Reported and measured"
         unit = study.study.metric.replace("_", " ")
         displays.append(Bars(names, means, unit, groups=groups, title=title, percent=in_percent))

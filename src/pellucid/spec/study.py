@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from math import exp, log, prod
+from math import exp, inf, log, prod
 from typing import Any
 
 from pellucid.errors import UsageError, unknown_name
@@ -346,15 +346,16 @@ def factor_from_text(text: str, *, role: str = "compare") -> Factor:
             place = exp(log(low) + at * log(high / low)) if by_log else low + at * (high - low)
             return float(round(place) if whole and by_chance else f"{place:.6g}")
 
-        if by_chance:
+        space = round(high - low) + 1 if whole and by_chance else inf
+        if by_chance and count <= space:
             drawn = (level(share(f"0/{k}/{name}")) for k in range(DRAWS * count))
             numbers = sorted(itertools.islice(_different(drawn), count))
         else:
-            numbers = [level(k / (count - 1)) for k in range(count)]
+            numbers = [] if by_chance else [level(k / (count - 1)) for k in range(count)]
         if len(numbers) < count:
             raise UsageError(
                 f"factor {name}: expected no more levels than there are different values, found {count:,} of "
-                f"{words!r}, which has {len(numbers):,}."
+                f"{words!r}, which has {space if count > space else len(numbers):,}."
             )
         whole = whole and all(one.is_integer() for one in numbers)
         return Factor(name, tuple(int(one) if whole else one for one in numbers), role)

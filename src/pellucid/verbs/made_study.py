@@ -9,6 +9,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from pellucid.displays.numbers import limits
 from pellucid.errors import UsageError, unknown_name
 from pellucid.spec.study import METRICS, AlsoReported, Claim, Config, Factor, Study, factor_from_text
 
@@ -174,7 +175,7 @@ def _check_words(made: Study) -> None:
             if one.least is not None
         ),
     ):
-        most = 1.0 if metric.endswith("accuracy") else inf
+        most = limits(metric)[1]
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not -inf < value <= most:
             expected = "a number from 0 to 1" if most == 1 else "a number"
             raise UsageError(f"{where}, {arm}: expected {expected}, found {value!r}.")

@@ -49,6 +49,8 @@ class Studied:
         #: Whether trainings end at a threshold.
         self.stops = any(row.stops for row in self.rows)
         self._answers: dict[str, dict[int, tuple[NDArray[np.bool_], NDArray[np.int64]]]] = {}
+        self._used_up: dict[str, dict[str, float]] = {}
+        self._longest: dict[str, float] = {}
 
     @classmethod
     def of_progress(cls, study: Study, root: Path, kept: Progress) -> Studied:
@@ -59,9 +61,10 @@ class Studied:
     def chosen(self) -> dict[str, Config]:
         """Of each arm the configuration that validation prefers; with nothing tuned, its only one.
 
-        That is the one of the fewest seeds that failed, then of the best mean accuracy, then one not at an edge.
+        That is the one of the fewest seeds that failed, then of the best mean of the `chooser`, then one not at an
+        edge.
         """
-        found: dict[str, tuple[tuple[int, float, bool], Config]] = {}
+        found: dict[str, tuple[tuple[int, float, float, bool], Config]] = {}
         for config in self.study.configs():
             rank = (*self._rank(config), any(self._at_edge(config, factor) for factor in self.study.tuned))
             arm = self.study.arm(config)
@@ -81,13 +84,43 @@ class Studied:
         unseen = all(str(one.get("stop_metric", "")).startswith("validation") for one in begun)
         return self.study.metric if begun and by_time and unseen else self.study.chooser
 
-    def _rank(self, config: Config) -> tuple[int, float]:
-        """Seeds that failed, or missed the threshold where times choose, and the mean: the lower, the better."""
-        values = self.values(config, self.chooser)
-        known = [value for value in values if value is not None]
-        missed = sum(row.missed for row in self.of(config)) if self.chooser in TIMES else 0
-        sign = -1.0 if higher_is_better(self.chooser) else 1.0
-        return len(values) - len(known) + missed, sign * float(np.mean(known)) if known else np.inf
+    def _rank(self, config: Config) -> tuple[int, float, float]:
+        """Seeds that failed or missed their threshold, the mean, and that of validation: the lower, the better.
+
+        Times are cut as those of all configurations that missed as often; where that leaves none apart, validation
+        images tell.
+        """
+        alike = self._missed.get(self._misses(config), ()) if self.chooser in TIMES else ()
+        first = self._mean(config, self.chooser, beside=alike)
+        return self._misses(config), first, self._mean(config, self.study.chooser)
+
+    def _misses(self, config: Config) -> int:
+        """Seeds without a value of the chooser, or that were over before their threshold where times choose."""
+        rows, times = self.of(config), self.chooser in TIMES
+        return sum(row.missed if times and row.over else row.value(self.chooser) is None for row in rows)
+
+    @cached_property
+    def _missed(self) -> dict[int, list[Config]]:
+        """The configurations by how many of their seeds did."""
+        found: dict[int, list[Config]] = {}
+        for config in self.study.configs():
+            found.setdefault(self._misses(config), []).append(config)
+        return found
+
+    def _mean(self, config: Config, metric: str, *, beside: Sequence[Config] = ()) -> float:
+        """The mean of the seeds that have a value, its sign turned where more is better; infinity for none."""
+        known = [value for value in self.values(config, metric, beside=beside) if value is not None]
+        sign = -1.0 if higher_is_better(metric) else 1.0
+        return sign * float(np.mean(known)) if known else np.inf
+
+    def missed(self, arm: str) -> int:
+        """Runs of an arm that were over before their threshold, where epochs or seconds are compared; else 0."""
+        return sum(row.missed for row in self.of(self.chosen[arm])) if self.study.metric in TIMES else 0
+
+    @property
+    def preferred(self) -> str:
+        """What the arms that come first in `ranked` are, in words."""
+        return "soonest at their threshold" if self.chooser in TIMES else "best on validation"
 
     def ranked(self) -> list[str]:
         """The arms, those that validation prefers first."""
@@ -98,9 +131,16 @@ class Studied:
         numbers = [one for one in factor.levels if isinstance(one, (int, float)) and not isinstance(one, bool)]
         return len(numbers) > 1 and config[factor.name] in (min(numbers), max(numbers))
 
+    @cached_property
+    def _by_config(self) -> dict[str, list[Row]]:
+        found: dict[str, list[Row]] = {}
+        for row in self.rows:
+            found.setdefault(_key(dict(row.trial.config)), []).append(row)
+        return found
+
     def of(self, config: Config) -> list[Row]:
         """The rows of a configuration, in the order of seeds."""
-        return [one for one in self.rows if dict(one.trial.config) == config]
+        return self._by_config.get(_key(config), [])
 
     def values(
         self, config: Config, metric: str | None = None, *, beside: Sequence[Config] = ()
@@ -126,15 +166,26 @@ class Studied:
         the runs that used up what they were given without reaching it: of longer times they say nothing. Without such
         runs the most that one of the study was given, or took.
         """
-        rows = [row for config in configs for row in self.of(config)]
-        used = [row.value(metric) for row in rows if row.missed and row.used_up]
-        return min([value for value in used if value is not None], default=self.longest(metric))
+        return min(self._horizons(metric).get(_key(config), self.longest(metric)) for config in configs)
+
+    def _horizons(self, metric: str) -> dict[str, float]:
+        """By configuration the shortest of its runs that used up what they were given; only where there are such."""
+        if metric not in self._used_up:
+            used = {
+                key: [row.value(metric) for row in rows if row.missed and row.used_up]
+                for key, rows in self._by_config.items()
+            }
+            known = {key: [value for value in values if value is not None] for key, values in used.items()}
+            self._used_up[metric] = {key: min(values) for key, values in known.items() if values}
+        return self._used_up[metric]
 
     def longest(self, metric: str) -> float:
         """The most "epochs" that a run of the study was given, or the most "seconds" that one took."""
-        taken = [value for value in (row.value(metric) for row in self.rows) if value is not None]
-        asked = [float(row.recipe["epochs"]) for row in self.rows if metric == "epochs" and row.recipe]
-        return max([0.0, *taken, *asked])
+        if metric not in self._longest:
+            taken = [value for value in (row.value(metric) for row in self.rows) if value is not None]
+            asked = [float(row.recipe["epochs"]) for row in self.rows if metric == "epochs" and row.recipe]
+            self._longest[metric] = max([0.0, *taken, *asked])
+        return self._longest[metric]
 
     def _largest_fall(self, row: Row) -> float | None:
         records = RunFolder.open(self.root, row.run).metrics()
@@ -182,15 +233,15 @@ class Studied:
     def less(self, first: str, second: str, metric: str | None = None) -> str:
         """What a comparison of two arms has to do without, in words: failed seeds, times that not all were given."""
         metric, configs = metric or self.study.metric, [self.chosen[arm] for arm in (first, second)]
-        used = any(row.missed and row.used_up for config in configs for row in self.of(config))
-        cut = f" (up to {self.horizon(metric, *configs):.4g} {metric})" if metric in TIMES and used else ""
-        return cut + self.left_out(first, second)
+        used = metric in TIMES and any(_key(config) in self._horizons(metric) for config in configs)
+        cut = f" (up to {self.horizon(metric, *configs):.4g} {metric})" if used else ""
+        return cut + self.left_out(first, second, metric=metric)
 
-    def left_out(self, *arms: str) -> str:
+    def left_out(self, *arms: str, metric: str | None = None) -> str:
         """Which seeds of the arms failed, and so say nothing: an arm that often fails is not better for that."""
         told = []
         for arm in arms:
-            rows, values = self.of(self.chosen[arm]), self.values(self.chosen[arm])
+            rows, values = self.of(self.chosen[arm]), self.values(self.chosen[arm], metric)
             failed = sum(row.result is None and value is None for row, value in zip(rows, values, strict=True))
             if failed:
                 told.append(f"{failed} of {len(rows)} seeds of {arm}")
@@ -271,15 +322,15 @@ class Studied:
             one = self.summaries.get(arm)
             known = [value for value in self.values(config, "validation_accuracy") if value is not None]
             seconds = [value for value in self.values(config, "seconds") if value is not None]
-            reported = self.study.reported.get(arm)
+            reported, least = self.study.reported.get(arm), "≥ " * bool(self.missed(arm))
             rows.append(
                 (
                     self._with_tuned(arm, config),
                     one.n if one else 0,
-                    told(one.mean if one else None),
+                    f"{least}{told(one.mean)}" if one else None,
                     told(one.sd if one else None),
-                    told(one.low if one else None),
-                    told(one.high if one else None),
+                    told(one.low if one and not least else None),
+                    told(one.high if one and not least else None),
                     percent(float(np.mean(known))) if known else None,
                     _seconds(seconds),
                     *((told(reported),) if self.study.reported else ()),
@@ -352,7 +403,12 @@ class Studied:
                 "note": self.study.note,
                 "trials": self.trials(),
                 "arms": {
-                    arm: {**vars(one), "configuration": dict(self.chosen[arm])} for arm, one in self.summaries.items()
+                    arm: {
+                        **vars(one),
+                        **({"missed": self.missed(arm)} if self.stops and self.study.metric in TIMES else {}),
+                        "configuration": dict(self.chosen[arm]),
+                    }
+                    for arm, one in self.summaries.items()
                 },
                 **({"thresholds": medians(self)} if self.stops else {}),
                 "pairs": [vars(pair) for pair in self.pairs],
@@ -364,6 +420,11 @@ class Studied:
             }
         )
         return found
+
+
+def _key(config: Config) -> str:
+    """A configuration as what dictionaries are looked up by: levels may be lists."""
+    return repr(sorted(config.items()))
 
 
 def _waited(row: Row, metric: str, horizon: float) -> float | None:

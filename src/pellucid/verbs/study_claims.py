@@ -63,14 +63,15 @@ def _reached(found: Studied, claim: Claim) -> str:
         return value >= least if higher else value <= least
 
     if missed:  # the mean is a lower bound: a run that was over too soon counts with what it was given
-        told = "no"
+        some = any(row.reached for row in found.of(found.chosen[claim.first]))
+        told = "open" if some and there(one.mean) else "no"
     elif there(one.mean):
         told = "yes" if there(nearest) else "on average"
     else:
         told = "not on average, though the interval holds it" if there(farthest) else "no"
-    between = "" if np.isnan(one.low) else f" ({measured(metric, one.low)} to {measured(metric, one.high)})"
-    least = "at least " if missed else ""
-    return f"{told}: {least}{measured(metric, one.mean)}{between}, n = {one.n}{missed}{found.left_out(claim.first)}"
+    between = "" if np.isnan(one.low) or missed else f" ({measured(metric, one.low)} to {measured(metric, one.high)})"
+    least, left_out = "at least " if missed else "", found.left_out(claim.first, metric=metric)
+    return f"{told}: {least}{measured(metric, one.mean)}{between}, n = {one.n}{missed}{left_out}"
 
 
 def _missed(found: Studied, arm: str) -> str:

@@ -20,13 +20,13 @@ from pellucid.charts.time_to_threshold import time_to_threshold
 from pellucid.displays.curves import Curves
 from pellucid.displays.display import Display
 from pellucid.displays.image_grid import ImageGrid
-from pellucid.displays.numbers import limits
+from pellucid.displays.numbers import is_share, limits
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
 from pellucid.errors import DataError, StorageError, unknown_name
 from pellucid.evaluation.comparison import Summary, summary
 from pellucid.evaluation.grid import variance_shares
-from pellucid.spec.study import Config, Study, label
+from pellucid.spec.study import Config, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs.run import Run
 from pellucid.verbs.studied import Studied
@@ -70,12 +70,12 @@ def effects(found: Studied) -> Display:
         high=[one.high for one in arms],
         count=[one.n for one in arms],
         value_title=found.study.metric.replace("_", " "),
-        percent=found.study.metric.endswith("accuracy"),
+        percent=is_share(found.study.metric),
     )
 
 
 def drawn(found: Studied) -> list[tuple[str, Config]]:
-    """The arms of a picture of lines: all, or the best on validation, in their order."""
+    """The arms of a picture of lines: all, or the first of `Studied.ranked`, in their order."""
     best = found.ranked()[:MOST_LINES]
     return [(arm, config) for arm, config in found.chosen.items() if arm in best]
 
@@ -83,7 +83,7 @@ def drawn(found: Studied) -> list[tuple[str, Config]]:
 def _titled(found: Studied, picture: Curves) -> Curves:
     """The picture, which says so where not all arms are `drawn`."""
     arms = len(found.chosen)
-    words = f": the {MOST_LINES} of {arms} arms that are best on validation" if arms > MOST_LINES else ""
+    words = f": the {MOST_LINES} of {arms} arms that are {found.preferred}" if arms > MOST_LINES else ""
     return replace(picture, title=picture.title + words)
 
 
@@ -117,7 +117,7 @@ def curves(
         broken_off=broken_off,
         x_title="second of training" if x == "second" else x,
         y_title=metric.replace("_", " "),
-        percent=metric.endswith("accuracy"),
+        percent=is_share(metric),
         log_x=log_x,
         log_y=log_y,
     )
@@ -149,7 +149,7 @@ def steadiness(found: Studied, metric: str = "validation_accuracy") -> Display:
         _check(metric, records[0] if records else [])
         lines = [[record[metric] for record in one] for one in records]
         runs[arm] = [line for line in lines if None not in line]
-    picture = spread_curves(runs, y_title=metric.replace("_", " "), percent=metric.endswith("accuracy"))
+    picture = spread_curves(runs, y_title=metric.replace("_", " "), percent=is_share(metric))
     return _titled(found, picture)
 
 
@@ -159,7 +159,7 @@ def factors(found: Studied) -> list[Display]:
     if len(study.factors) < 2 or not found.summaries:
         return []
     configs = study.configs()
-    metric = metric_of_effects(study)
+    metric = metric_of_effects(found)
     grid = np.full((*(len(one.levels) for one in study.factors), len(study.seeds)), np.nan)
     for at, config in zip(np.ndindex(*grid.shape[:-1]), configs, strict=True):
         by_seed = found.values(config, metric, beside=configs)
@@ -183,7 +183,7 @@ def factors(found: Studied) -> list[Display]:
                 columns=words[j],
                 row_title=names[i],
                 column_title=names[j],
-                percent=metric.endswith("accuracy"),
+                percent=is_share(metric),
             )
         )
     scores = [[value for value in found.values(one, "validation_accuracy") if value is not None] for one in configs]
@@ -191,9 +191,9 @@ def factors(found: Studied) -> list[Display]:
     return [*shown, parallel_coordinates(configs, values=values, value_title="validation")]
 
 
-def metric_of_effects(study: Study) -> str:
-    """What the factors of a grid are shown by: where some are tuned, validation, since no test image chooses."""
-    return study.chooser if study.tuned else study.metric
+def metric_of_effects(found: Studied) -> str:
+    """What the factors of a grid are shown by: where some are tuned, what chooses, since no test image does."""
+    return found.chooser if found.study.tuned else found.study.metric
 
 
 def main_effects(found: Studied, grid: NDArray[np.float64]) -> Display:
@@ -202,7 +202,7 @@ def main_effects(found: Studied, grid: NDArray[np.float64]) -> Display:
     grid: levels of each factor x seeds, NaN for a trial that failed.
     """
     arms: dict[str, Summary] = {}
-    metric = metric_of_effects(found.study)
+    metric = metric_of_effects(found)
     for axis, factor in enumerate(found.study.factors):
         for k, level in enumerate(factor.levels):
             by_seed = np.take(grid, k, axis).reshape(-1, grid.shape[-1]).mean(0)
@@ -216,7 +216,7 @@ def main_effects(found: Studied, grid: NDArray[np.float64]) -> Display:
         count=[one.n for one in arms.values()],
         value_title=metric.replace("_", " "),
         title="Main effects: mean of each level over the other factors",
-        percent=metric.endswith("accuracy"),
+        percent=is_share(metric),
     )
 
 

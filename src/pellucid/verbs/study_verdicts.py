@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pellucid.displays.numbers import measured
 from pellucid.evaluation.comparison import ALPHA, LOOKS, seeds_to_say
+from pellucid.verbs.study_thresholds import TIMES
 
 if TYPE_CHECKING:
     from pellucid.verbs.studied import Studied
@@ -21,8 +22,14 @@ def standing(found: Studied) -> list[str]:
         told = measured(metric, found.summaries[found.best].mean)
         left_out, name = found.left_out(found.best), metric.replace("_", " ")
         verb = "are" if metric in ("epochs", "seconds") else "is"
-        best = "soonest at its threshold" if found.chooser == metric else "best on validation"
-        lines.append(f"{best}: {found.best}; its {name} {verb} {told}{left_out}")
+        there = any(row.reached for row in found.of(found.chosen[found.best]))
+        if found.chooser not in TIMES:
+            lines.append(f"best on validation: {found.best}; its {name} {verb} {told}{left_out}")
+        elif there:
+            least = "at least " * bool(found.missed(found.best))
+            lines.append(f"soonest at its threshold: {found.best}; its {name} {verb} {least}{told}{left_out}")
+        else:
+            lines.append("no run of the arms that have a result came to its threshold")
     lines += [*_without_result(found), *_never_there(found)]
     few = [pair for pair in found.pairs if pair.verdict == "too few seeds"]
     together = len(few) > ONE_BY_ONE

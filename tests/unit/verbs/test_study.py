@@ -205,7 +205,7 @@ def test_tuned_factors_are_chosen_on_validation_and_edges_are_told(root: Path) -
     told = [row["configuration"] for row in kept if row["test_accuracy"] is not None]
     assert told[::2] == list(found.chosen.values()) and len(told) == 4
     assert {row["validation_accuracy"] is None for row in kept} == {False}
-    assert study_page.metric_of_effects(asked) == "validation_accuracy"
+    assert study_page.metric_of_effects(found) == "validation_accuracy"
 
 
 def test_an_arm_of_which_seeds_failed_is_not_better_for_that(root: Path, tmp_path: Path) -> None:

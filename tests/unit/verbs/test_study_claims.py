@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pellucid.displays.curves import Curves
 from pellucid.evaluation.by_image import Crossed
 from pellucid.spec.study import Claim, Study, Trial, factor_from_text, label
 from pellucid.storage.run_folder import RunFolder
@@ -185,6 +186,18 @@ def test_a_run_that_diverged_does_not_end_the_mean_of_the_others(tmp_path: Path)
     drawn = study_page.curves(load_study("wild", runs=tmp_path)).to_dict()
     mean = next(one for one in drawn["series"] if one["name"] == "lr=0.001")
     assert len(mean["y"]) == 3, "the mean of the seed that ran to the end"
+
+
+def test_runs_of_a_study_that_is_still_trained_are_drawn_before_any_is_over(tmp_path: Path) -> None:
+    asked = made_study("young", {**BASE, "epochs": 2}, compare=["lr=0.001,0.01"], seeds=1)
+    for row in study(asked, runs=tmp_path, workers=1).rows:
+        (tmp_path / row.run / "result.json").unlink()
+    picture = study_page.curves(load_study("young", runs=tmp_path))
+    drawn = picture.to_dict()["series"]
+    assert [one["name"] for one in drawn] == ["lr=0.001, seed 0", "lr=0.01, seed 0"]
+    assert isinstance(picture, Curves)
+    colours = picture.spec()["layer"][0]["encoding"]["color"]["scale"]["domain"]
+    assert colours == ["lr=0.001", "lr=0.01"], "each has its colour and a place in the legend"
 
 
 def test_shares_of_the_variance_take_two_seeds_and_a_cell_of_the_map_one(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from pellucid.evaluation.permutation import reachable_p
 from pellucid.spec.run import RunSpec
 from pellucid.spec.search import Search
 from pellucid.spec.space import Dimension
-from pellucid.spec.study import Study, Trial, factor_from_text
+from pellucid.spec.study import Study, Trial, factor_from_text, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.study_folder import StudyFolder
 from pellucid.training.executors import task as module
@@ -201,11 +201,48 @@ def test_a_run_that_used_up_its_epochs_says_nothing_of_later_ones(tmp_path: Path
     assert found.best == "lr=0.02 epochs=20"
     assert [words.partition(":")[0] for _, words in found.claims()] == ["no", "no", "yes"]
     assert "; 3 of 3 runs were over before the threshold" in found.claims()[0][1]
+    assert [row[2] for row in found.table().rows] == ["≥ 2", "7", "13"], "what was over before is told as a bound"
+    assert found.to_dict()["arms"]["lr=0.01 epochs=2"]["missed"] == 3
     assert "3 of 3 runs of lr=0.01 epochs=2 were over before the threshold: they count with 2 epochs" in " ".join(
         found.verdicts()
     )
     lines = {one.name: one.x for one in study_page.thresholds(found).series}
     assert max(lines["lr=0.01 epochs=2"]) == 2.0 and max(lines["lr=0.02 epochs=20"]) == 8.0
+
+
+def thresholds(
+    root: Path, ends: dict[str, list[float | None]], *, least: float = 15, metric: str = "epochs"
+) -> Studied:
+    """Arms of twenty epochs by when each seed got there; None for one that used them up."""
+    listed = [{"lr": float(name)} for name in ends]
+    claims = [{"words": "in time", "first": label(one), "least": least, "metric": "epochs"} for one in listed]
+    asked = made_study(
+        "waits", {**BASE, "epochs": 20, "stop_at": 0.9}, listed=listed, seeds=5, metric=metric, claims=claims
+    )
+    runs: list[tuple[Trial, str]] = []
+    for trial, spec in specs_of(asked):
+        at = ends[f"{spec.recipe.lr:g}"][trial.seed]
+        reason = "20 epochs" if at is None else "validation_accuracy reached 0.9"
+        kept = {"status": "finished", "epochs": at or 20, "seconds": at or 20.0, "reason": reason}
+        folder = RunFolder.create(root, spec.id, manifest_of(spec))
+        folder.save_result({**kept, "validation_accuracy": 0.9 + 0.01 * spec.recipe.lr, "test_accuracy": 0.9})
+        runs.append((trial, spec.id))
+    return Studied(asked, root, runs, {})
+
+
+def test_a_claim_of_a_time_is_open_where_the_runs_that_were_over_leave_it_so(tmp_path: Path) -> None:
+    found = thresholds(tmp_path, {"0.1": [5, 5, 5, 5, None], "0.2": [17, 17, 17, 17, None], "0.3": [None] * 5})
+    told = [words for _, words in found.claims()]
+    assert told[0] == "open: at least 8, n = 5; 1 of 5 runs were over before the threshold"
+    assert told[1].startswith("no: at least 17.6, n = 5") and told[2].startswith("no: at least 20, n = 5")
+
+
+def test_nothing_is_soonest_where_no_run_got_there_or_no_time_is_compared(tmp_path: Path) -> None:
+    found = thresholds(tmp_path / "none", {"0.1": [None] * 5, "0.2": [None] * 5})
+    assert found.verdicts()[0] == "no run of the arms that have a result came to its threshold"
+    assert found.best == "lr=0.2", "validation images tell what time leaves alike"
+    found = thresholds(tmp_path / "accuracy", {"0.1": [5] * 5, "0.2": [4] * 5}, metric="validation_accuracy")
+    assert found.verdicts()[0].startswith("best on validation: lr=0.2; its validation accuracy is ")
 
 
 def test_those_who_never_get_there_are_waited_for_to_the_end(tmp_path: Path) -> None:
@@ -340,6 +377,8 @@ def test_ranges_of_whole_numbers_are_whole_and_dashes_are_underscores() -> None:
     assert factor_from_text("hidden_size=random:4:6:3").levels == (4, 5, 6), "as many as asked for"
     with pytest.raises(UsageError, match=r"no more levels than there are different values, found 5 of .*which has 3"):
         factor_from_text("hidden_size=random:4:6:5")
+    with pytest.raises(UsageError, match="found 5,000,000 of"):
+        factor_from_text("hidden_size=random:4:6:5000000")  # at once
     assert [spec.network.name for _, spec in specs_of(asked)] == ["row_lstm"] * 2
 
 

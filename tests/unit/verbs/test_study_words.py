@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,8 +58,8 @@ least = 1
 
 def replaced(found: Studied, change: Callable[[Row], Row]) -> Studied:
     """The study with other rows."""
-    other = copy(found)
-    other.rows = [change(row) for row in found.rows]
+    other = Studied(found.study, found.root, [], {}, found.looks, found.other_seeds)
+    other.rows, other.stops = [change(row) for row in found.rows], found.stops
     return other
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from pellucid.errors import UsageError
 WORTHWHILE = 0.9
 #: Seconds after which a probe takes no further turn beyond the third.
 PATIENCE = 2.0
+#: Whether this thread is within `threads`.
+_inside = threading.local()
 #: omp_pause_soft of OpenMP 5.0: what can be made anew is given up.
 _SOFTLY = 1
 
@@ -49,20 +52,27 @@ def threads(count: int | None) -> Iterator[int]:
 
     Denormals, which appear in the decaying states of recurrent layers and optimizers, slow a step many times over.
     Whether they are flushed is a mode of each thread, and those that compute beside this one got theirs when they
-    began: they are ended before and after, or bits would depend on what was computed earlier in the process.
+    began: where torch brings GNU OpenMP they are ended before and after, or bits would depend on what was computed
+    earlier in the process. Within another `threads` denormals stay flushed to its end.
     """
     keep_freed_memory()
-    before = torch.get_num_threads()
+    before, outermost = torch.get_num_threads(), not getattr(_inside, "yes", False)
     if count is not None:
         torch.set_num_threads(count)
-    torch.set_flush_denormal(True)
-    _end_workers()
+    if outermost:
+        _flush(True)
     try:
         yield torch.get_num_threads()
     finally:
         torch.set_num_threads(before)
-        torch.set_flush_denormal(False)
-        _end_workers()
+        if outermost:
+            _flush(False)
+
+
+def _flush(yes: bool) -> None:
+    torch.set_flush_denormal(yes)
+    _inside.yes = yes
+    _end_workers()
 
 
 def _end_workers() -> None:
@@ -104,7 +114,7 @@ def probe(steps: dict[str, Callable[[], Any]], *, warm_up: int = 3, repeats: int
     def timed(step: Callable[[], Any]) -> float:
         start = time.perf_counter()
         step()
-        if torch.cuda.is_available():  # else a GPU was only given the step
+        if torch.cuda.is_initialized():  # a GPU was only given the step; a probe of the processor starts none
             torch.cuda.synchronize()
         return time.perf_counter() - start
 
