@@ -19,8 +19,8 @@ _ROW, _CHARACTER, _GAP = 22, 7.3, 24
 _LONGEST = 300
 #: Signs that LaTeX runs together: -- is one dash, '' one quotation mark, ?` a question mark on its head.
 _JOINED = re.compile(r"([-'`,])(?=\1)|([?!])(?=`)")
-#: Texts that are numbers for sure: with a sign or a point. Others may be names, such as the classes of digits.
-_NUMBER = re.compile(r"[+-]\d[\d,]*(\.\d+)?|\d[\d,]*\.\d+")
+#: Texts that are numbers for sure: with a sign, a bound or a point. Others may be names, such as classes of digits.
+_NUMBER = re.compile(r"(≥ |[+-])\d[\d,]*(\.\d+)?|\d[\d,]*\.\d+")
 
 
 @dataclass(frozen=True)

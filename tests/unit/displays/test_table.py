@@ -16,6 +16,7 @@ from pellucid.displays.table import Table
         (("98.71 %", "-"), True),
         (("0", "0.05928", "2.24"), True),
         (("8", "98.71 %"), True),
+        (("≥ 82.4", "≥ 100", "8"), True),
         (("0", "1", "9"), False),
         (("0", "cat", "1.5"), False),
         ((True, False), False),
