@@ -137,7 +137,7 @@ def test_the_keyboard_alone_suffices(watched: Any, page: Page, served: Served, r
     page.keyboard.press("Enter")
     page.wait_for_selector("#account.kept")
     page.wait_for_function(
-        "() => document.querySelector('#account .where').textContent === 'channel 1, row 1, column 0'"
+        "() => document.querySelector('#account .where')?.textContent === 'channel 1, row 1, column 0'"
     )
     page.keyboard.press("Escape")
     page.wait_for_selector("#account:not(.kept)")

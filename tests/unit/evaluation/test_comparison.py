@@ -112,9 +112,9 @@ def test_a_large_difference_is_told_among_many_arms_too() -> None:
     others = {f"c{k}": [1.0, 2, 3, 1, 2, 3, 1, 2] for k in range(4)}
     close = compare({"a": [1.3, 2.3, 3.3, 1.2, 2.4, 3.3, 1.1, 2.3], "b": others["c0"], **others}, unit="", scale=1)[0]
     assert close.verdict == "no difference" and close.p <= 0.05
-    assert "(0.275  seen, p = 0.016, which among 15 pairs may be chance)" in close.words
+    assert "(0.275 seen, p = 0.016, which among 15 pairs may be chance)" in close.words
     chance = compare({"a": [3.0, 1, 2, 2.5, 1, 2, 3, 2], "b": [2.0, 1, 1, 2, 1, 1, 2, 2]}, unit="", scale=1)[0]
-    assert chance.low > 0 and "(0.562  seen, p = 0.12)" in chance.words and "more seeds would tell" in chance.needs
+    assert chance.low > 0 and "(0.562 seen, p = 0.12)" in chance.words and "more seeds would tell" in chance.needs
     assert chance.sentence == chance.words + chance.needs
 
 
