@@ -157,6 +157,11 @@ class Query:
                 found[str(row["id"])] = row
         return list(found.values())
 
+    def lost(self, rows: Sequence[Row]) -> list[Row]:
+        """The runs that are chosen and are not there (any more), as rows of which the name alone is known."""
+        there = {str(row["id"]) for row in rows}
+        return [{"id": name} for name in self.chosen if name not in there and not name.startswith("c-")]
+
 
 @dataclass(frozen=True)
 class Line:

@@ -124,6 +124,21 @@ def test_a_run_that_is_deleted_while_open_is_told(app: Served, page: Page, watch
     page.wait_for_selector(".run-group")
 
 
+def test_a_run_that_is_deleted_before_the_line_is_open_is_told(app: Served, page: Page, lenet: str) -> None:
+    """As one that is deleted while its page is in a tab behind others: the line is let go there."""
+    source = RunFolder.open(app.root, lenet)
+    RunFolder.create(app.root, "shorter-lived", {**source.manifest, "created": "2020-01-01T00:00:00+00:00"})
+
+    def deleted(route: Any) -> None:
+        if RunFolder.exists(app.root, "shorter-lived"):
+            RunFolder.delete(app.root, "shorter-lived")
+        route.continue_()
+
+    page.route("**/events?*", deleted)
+    page.goto(f"{app.address}/run/shorter-lived")
+    page.wait_for_selector("text=This run was deleted.", timeout=15_000)
+
+
 def test_a_server_that_stops_says_so_on_the_page_and_nothing_is_lost(another: Another, tmp_path: Path) -> None:
     other, page = another(tmp_path)
     page.wait_for_selector("text=No runs here yet")

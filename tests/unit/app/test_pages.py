@@ -199,6 +199,10 @@ def test_curves_are_told_once_and_again_when_they_grow(tmp_path: Path, trained: 
     RunFolder.delete(tmp_path, spec.id)
     (gone,) = follower.changes()
     assert gone["status"] == "gone" and follower.changes() == []
+    query = Query(chosen=(spec.id, "c-1"))
+    assert query.lost([{"id": spec.id}]) == [] and query.chosen_runs([]) == []
+    (told,) = Follower(library, query.lost([]), "validation_accuracy").changes()
+    assert (told["id"], told["status"], told["x"]) == (spec.id, "gone", [])
 
 
 def test_a_model_is_built_once_and_the_longest_unused_run_is_let_go(trained: Path) -> None:

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from pellucid.app.curves import Follower
 from pellucid.app.library import Library
 from pellucid.app.listing import MOST_DRAWN, Query
-from pellucid.app.trainings import Trainings
+from pellucid.app.trainings import Training, Trainings
 from pellucid.storage.run_folder import RunFolder
 
 #: Seconds between two looks at the files, and between two at the whole list.
@@ -42,10 +42,18 @@ async def events(request: Request) -> Response:
     query = Query.read(request.query_params.multi_items())
     library.forget()  # what was begun this moment is followed too
     rows = await anyio.to_thread.run_sync(library.rows)
-    follower = Follower(library, query.chosen_runs(rows)[:MOST_DRAWN], query.metric)
-    line = _Line(library, request.app.state.trainings, request.query_params.get("training", ""))
+    trainings: Trainings = request.app.state.trainings
+    # deleted before the line was opened, or while nobody looked: told as gone, but for what was not begun yet
+    lost = [row for row in query.lost(rows) if _was_there(trainings.of(str(row["id"])))]
+    follower = Follower(library, [*query.chosen_runs(rows), *lost][:MOST_DRAWN], query.metric)
+    line = _Line(library, trainings, request.query_params.get("training", ""))
     stream = _told(library, follower, line, shown=request.query_params.get("list"))
     return StreamingResponse(stream, media_type="text/event-stream")
+
+
+def _was_there(training: Training | None) -> bool:
+    """Whether a run that is not there was once: of a training that never began there was none."""
+    return training is None or training.state == "finished"
 
 
 class _Line:

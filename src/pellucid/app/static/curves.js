@@ -54,7 +54,7 @@ export class Curves {
     for (const one of changed) {
       const before = this.series.get(one.id);  // of a run that is gone what was read stays
       const kept = before && !one.x.length && (one.status === "gone" || one.status === "broken");
-      this.series.set(one.id, kept ? { ...one, x: before.x, y: before.y } : one);
+      this.series.set(one.id, kept ? { ...before, status: one.status } : one);
     }
     this.draw();
   }
