@@ -78,7 +78,9 @@ def built(layers: list[dict], pixels: np.ndarray) -> nn.Sequential:
 def begin(model: nn.Module, data: np.lib.npyio.NpzFile) -> None:
     """With the first weights that came with the images, where there are some."""
     names = sorted(name for name in data.files if name.startswith("parameter"))
-    for name, parameter in zip(names, model.parameters(), strict=bool(names)) if names else ():
+    if not names:
+        return
+    for name, parameter in zip(names, model.parameters(), strict=True):
         parameter.data.copy_(torch.from_numpy(data[name]))
 
 

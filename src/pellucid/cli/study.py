@@ -76,6 +76,7 @@ def study(
     from pellucid.verbs import study as verb
     from pellucid.verbs.hparams import study_events
     from pellucid.verbs.made_study import made_study, name_of, study_from_file
+    from pellucid.verbs.study import first_look
     from pellucid.verbs.study_reported import other_numbers
     from pellucid.verbs.study_size import estimate
 
@@ -112,6 +113,8 @@ def study(
             seeds=range(first or 0, (first or 0) + (5 if seeds is None else seeds)),
             metric=metric or "test_accuracy",
         )
+    if until_clear:
+        asked = first_look(asked)
     size = estimate(asked, workers=workers, runs=runs)
     told = _size(asked.name, size)
     if until_clear:

@@ -217,6 +217,8 @@ def _pair(
     mean = float(d.mean()) if n else float("nan")
     sd = (float(d.std(ddof=1)) if np.ptp(d) else 0.0) if n > 1 else float("nan")
     low, high = interval(d) if n else (float("nan"), float("nan"))
+    if unit == "points":  # of shares, which differ by one at most; an interval from few seeds knows nothing of that
+        low, high = np.clip((low, high), -1.0, 1.0).tolist()
     effect = mean / sd if n > 1 and sd > 0 else float("nan")
     needed = seeds_needed(effect, alpha=alpha / family) if n > 1 else None
     more = None if needed is None else max(0, needed - n)

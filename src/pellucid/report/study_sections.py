@@ -20,6 +20,7 @@ from pellucid.verbs.runs import flatten
 from pellucid.verbs.studied import Studied
 from pellucid.verbs.study_reported import other_numbers
 from pellucid.verbs.study_row import is_begun
+from pellucid.verbs.study_tables import pair_table, trial_table
 from pellucid.verbs.study_verdicts import cautions, standing
 
 #: Sentences about pairs that are told in words; a study of seven arms has 21 pairs.
@@ -60,7 +61,7 @@ def effects(study: Studied) -> Section | None:
         return None
     displays: list[Display] = [study_page.effects(study)]
     if study.pairs:
-        displays.append(study.pair_table())
+        displays.append(pair_table(study))
     return Section("effects", "Effects", displays=displays)
 
 
@@ -117,7 +118,7 @@ def reported(study: Studied) -> Section | None:
 
 def trials(study: Studied) -> Section:
     """Every trial, and what became of it."""
-    found = study.trial_table()
+    found = trial_table(study)
     told = [[percent(cell) if isinstance(cell, float) else cell for cell in row] for row in found.rows]
     return Section("trials", "Every trial", displays=[Table(found.columns, told)])
 

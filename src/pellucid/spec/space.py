@@ -9,7 +9,8 @@ from typing import Any
 
 from pellucid.errors import UsageError
 from pellucid.spec.draws import share
-from pellucid.spec.study import Config, values_from_text
+from pellucid.spec.factor import values_from_text
+from pellucid.spec.study import Config
 
 KINDS = ("log", "linear", "int", "choice")
 #: A best value in this share of its range, at either end, may lie beyond it.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pellucid.spec.study import Claim, Factor, Figure, Study
+from pellucid.spec.factor import Factor
+from pellucid.spec.study import Claim, Figure, Study
 
 
 def learning_rate_range() -> Study:

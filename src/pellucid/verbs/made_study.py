@@ -11,7 +11,8 @@ from typing import Any
 
 from pellucid.displays.numbers import limits
 from pellucid.errors import UsageError, unknown_name
-from pellucid.spec.study import METRICS, AlsoReported, Claim, Config, Factor, Study, factor_from_text
+from pellucid.spec.factor import Factor, factor_from_text
+from pellucid.spec.study import METRICS, AlsoReported, Claim, Config, Study
 
 
 def study_from_file(path: str | Path) -> Study:

@@ -21,6 +21,7 @@ from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs.run import Run
 from pellucid.verbs.studied import Studied
 from pellucid.verbs.study_reported import other_numbers
+from pellucid.verbs.study_tables import pair_table
 from pellucid.verbs.study_thresholds import threshold_table
 
 #: What a quick page says of itself.
@@ -80,7 +81,7 @@ class Reproduction:
             *(f"- {line}" for line in studied.verdicts()),
         ]
         if studied.pairs:
-            pairs = studied.pair_table()
+            pairs = pair_table(studied)
             lines += ["", f"## {pairs.title}", "", pairs.markdown()]
         if studied.stops:
             waiting = threshold_table(studied)

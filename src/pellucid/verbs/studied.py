@@ -13,18 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.displays.display import plain
-from pellucid.displays.numbers import difference_unit, limits, measured, percent
+from pellucid.displays.numbers import difference_unit, limits
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
 from pellucid.evaluation.by_image import Crossed, crossed
 from pellucid.evaluation.comparison import ALPHA, LOOKS, Both, Pair, Summary, compare_pairs, summary
+from pellucid.spec.factor import Factor
 from pellucid.spec.recipe import higher_is_better
-from pellucid.spec.study import Config, Factor, Study, Trial, label
+from pellucid.spec.study import Config, Study, Trial, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.study_folder import Progress
 from pellucid.verbs.study_claims import claims
-from pellucid.verbs.study_row import Row, other_seeds
-from pellucid.verbs.study_thresholds import TIMES, medians
+from pellucid.verbs.study_row import Row, key_of, other_seeds
+from pellucid.verbs.study_tables import arm_table
+from pellucid.verbs.study_thresholds import TIMES, Horizons, medians, waited
 from pellucid.verbs.study_verdicts import cautions, standing
 
 
@@ -49,8 +51,6 @@ class Studied:
         #: Whether trainings end at a threshold.
         self.stops = any(row.stops for row in self.rows)
         self._answers: dict[str, dict[int, tuple[NDArray[np.bool_], NDArray[np.int64]]]] = {}
-        self._used_up: dict[str, dict[str, float]] = {}
-        self._longest: dict[str, float] = {}
 
     @classmethod
     def of_progress(cls, study: Study, root: Path, kept: Progress) -> Studied:
@@ -113,9 +113,10 @@ class Studied:
         sign = -1.0 if higher_is_better(metric) else 1.0
         return sign * float(np.mean(known)) if known else np.inf
 
-    def missed(self, arm: str) -> int:
+    def missed(self, arm: str, metric: str | None = None) -> int:
         """Runs of an arm that were over before their threshold, where epochs or seconds are compared; else 0."""
-        return sum(row.missed for row in self.of(self.chosen[arm])) if self.study.metric in TIMES else 0
+        times = (metric or self.study.metric) in TIMES
+        return sum(row.missed for row in self.of(self.chosen[arm])) if times else 0
 
     @property
     def preferred(self) -> str:
@@ -135,12 +136,17 @@ class Studied:
     def _by_config(self) -> dict[str, list[Row]]:
         found: dict[str, list[Row]] = {}
         for row in self.rows:
-            found.setdefault(_key(dict(row.trial.config)), []).append(row)
+            found.setdefault(key_of(dict(row.trial.config)), []).append(row)
         return found
 
     def of(self, config: Config) -> list[Row]:
         """The rows of a configuration, in the order of seeds."""
-        return self._by_config.get(_key(config), [])
+        return self._by_config.get(key_of(config), [])
+
+    @cached_property
+    def horizons(self) -> Horizons:
+        """To which epochs or seconds they can be compared."""
+        return Horizons(self._by_config)
 
     def values(
         self, config: Config, metric: str | None = None, *, beside: Sequence[Config] = ()
@@ -149,43 +155,15 @@ class Studied:
 
         metric: a number of the result, or "largest_fall", how far the validation accuracy once fell below its best so
         far: near zero for a steady training. beside: what it is compared with: epochs and seconds to a threshold are
-        cut where all of them can be (`horizon`).
+        cut where all of them can be (`Horizons`).
         """
         metric = metric or self.study.metric
         if metric == "largest_fall":
             return [self._largest_fall(one) if one.result else None for one in self.of(config)]
         if metric in TIMES:
-            horizon = self.horizon(metric, config, *beside)
-            return [_waited(one, metric, horizon) for one in self.of(config)]
+            horizon = self.horizons.common(metric, config, *beside)
+            return [waited(one, metric, horizon) for one in self.of(config)]
         return [one.value(metric) for one in self.of(config)]
-
-    def horizon(self, metric: str, *configs: Config) -> float:
-        """The "epochs" or "seconds" to which the runs of these can be compared: means are restricted to them.
-
-        What is not at its threshold by then counts with it, however early it gave up (royston2013). The shortest of
-        the runs that used up what they were given without reaching it: of longer times they say nothing. Without such
-        runs the most that one of the study was given, or took.
-        """
-        return min(self._horizons(metric).get(_key(config), self.longest(metric)) for config in configs)
-
-    def _horizons(self, metric: str) -> dict[str, float]:
-        """By configuration the shortest of its runs that used up what they were given; only where there are such."""
-        if metric not in self._used_up:
-            used = {
-                key: [row.value(metric) for row in rows if row.missed and row.used_up]
-                for key, rows in self._by_config.items()
-            }
-            known = {key: [value for value in values if value is not None] for key, values in used.items()}
-            self._used_up[metric] = {key: min(values) for key, values in known.items() if values}
-        return self._used_up[metric]
-
-    def longest(self, metric: str) -> float:
-        """The most "epochs" that a run of the study was given, or the most "seconds" that one took."""
-        if metric not in self._longest:
-            taken = [value for value in (row.value(metric) for row in self.rows) if value is not None]
-            asked = [float(row.recipe["epochs"]) for row in self.rows if metric == "epochs" and row.recipe]
-            self._longest[metric] = max([0.0, *taken, *asked])
-        return self._longest[metric]
 
     def _largest_fall(self, row: Row) -> float | None:
         records = RunFolder.open(self.root, row.run).metrics()
@@ -233,8 +211,7 @@ class Studied:
     def less(self, first: str, second: str, metric: str | None = None) -> str:
         """What a comparison of two arms has to do without, in words: failed seeds, times that not all were given."""
         metric, configs = metric or self.study.metric, [self.chosen[arm] for arm in (first, second)]
-        used = metric in TIMES and any(_key(config) in self._horizons(metric) for config in configs)
-        cut = f" (up to {self.horizon(metric, *configs):.4g} {metric})" if used else ""
+        cut = self.horizons.told(metric, *configs) if metric in TIMES else ""
         return cut + self.left_out(first, second, metric=metric)
 
     def left_out(self, *arms: str, metric: str | None = None) -> str:
@@ -312,68 +289,8 @@ class Studied:
         return claims(self)
 
     def table(self) -> Table:
-        """One row an arm: n, mean, spread, interval, validation accuracy, seconds, and what a report said."""
-
-        def told(value: float | None) -> str | None:
-            return None if value is None or np.isnan(value) else measured(self.study.metric, value)
-
-        rows = []
-        for arm, config in self.chosen.items():
-            one = self.summaries.get(arm)
-            known = [value for value in self.values(config, "validation_accuracy") if value is not None]
-            seconds = [value for value in self.values(config, "seconds") if value is not None]
-            reported, least = self.study.reported.get(arm), "≥ " * bool(self.missed(arm))
-            rows.append(
-                (
-                    self._with_tuned(arm, config),
-                    one.n if one else 0,
-                    f"{least}{told(one.mean)}" if one else None,
-                    told(one.sd if one else None),
-                    told(one.low if one and not least else None),
-                    told(one.high if one and not least else None),
-                    percent(float(np.mean(known))) if known else None,
-                    _seconds(seconds),
-                    *((told(reported),) if self.study.reported else ()),
-                )
-            )
-        columns = ("configuration", "n", "mean", "sd", "low", "high", "validation", "seconds")
-        extra = ("reported",) if self.study.reported else ()
-        return Table((*columns, *extra), rows, title=f"{self.study.metric.replace('_', ' ')}, 95 % intervals")
-
-    def pair_table(self) -> Table:
-        """Every two arms: the difference with its interval, its size in standard deviations, and p-values."""
-        unit, scale = difference_unit(self.study.metric)
-
-        def told(value: float, form: str = "+.2f" if unit == "points" else "+.4g") -> str | None:
-            return None if np.isnan(value) else f"{value:{form}}"
-
-        rows = [
-            (pair.first, pair.second, pair.n, *(told(scale * one) for one in (pair.difference, pair.low, pair.high)),
-             told(pair.effect, "+.2f"), pair.p, pair.p_family, pair.verdict)
-            for pair in self.pairs
-        ]  # fmt: skip
-        columns = ("first", "second", "n", unit or "difference", "low", "high", "effect size", "p", "p, corrected")
-        return Table((*columns, "verdict"), rows, title="Every two, first less second, paired by seed")
-
-    def _with_tuned(self, arm: str, config: Config) -> str:
-        """An arm's name, with the values that validation chose."""
-        chosen = {factor.name: config[factor.name] for factor in self.study.tuned}
-        return f"{arm} ({label(chosen)})" if chosen else arm
-
-    def trial_table(self) -> Table:
-        """One row a trial."""
-        rows = [
-            (
-                row.trial.label,
-                row.trial.seed,
-                (row.result or {}).get("status", "failed"),
-                row.value("validation_accuracy"),
-                row.value("test_accuracy") if self.is_told(row) else None,
-                row.reason,
-            )
-            for row in self.rows
-        ]
-        return Table(("configuration", "seed", "status", "validation", "test", "reason"), rows)
+        """One row an arm (`study_tables`)."""
+        return arm_table(self)
 
     def is_told(self, row: Row) -> bool:
         """Whether a trial's test score may be looked at: of a tuned study that of the configurations chosen alone."""
@@ -420,24 +337,3 @@ class Studied:
             }
         )
         return found
-
-
-def _key(config: Config) -> str:
-    """A configuration as what dictionaries are looked up by: levels may be lists."""
-    return repr(sorted(config.items()))
-
-
-def _waited(row: Row, metric: str, horizon: float) -> float | None:
-    """Epochs or seconds of a run, cut at the horizon; of one that ended before its threshold the horizon."""
-    value = row.value(metric)
-    if not row.stops or not row.over:
-        return value
-    return horizon if row.missed or value is None else min(value, horizon)
-
-
-def _seconds(values: Sequence[float]) -> float | int | None:
-    """The median, to two digits below ten."""
-    if not values:
-        return None
-    median = float(np.median(values))
-    return round(median) if median >= 10 else float(f"{median:.2g}")

@@ -16,6 +16,7 @@ from pellucid.storage.study_folder import Progress, StudyFolder
 from pellucid.training.many import Executor, Outcome, opened, run_all, same_images
 from pellucid.verbs.studied import Studied
 from pellucid.verbs.study_specs import specs_of
+from pellucid.verbs.study_tables import trial_table
 from pellucid.verbs.train import probe_folder
 
 
@@ -46,14 +47,7 @@ def study(
     another process is at this study, or there is no space.
     """
     if until_clear:
-        arms = {asked.arm(config) for config in asked.configs()}
-        if len(arms) < 2:
-            raise UsageError(
-                f"study {asked.name}: expected two arms or more to add seeds until they differ, found one."
-            )
-        asked = replace(asked, until_clear=True)
-        if len(asked.seeds) not in LOOKS:
-            asked = _next_look(asked) or asked
+        asked = first_look(asked)
     root = runs_root(runs)
     folder = StudyFolder(root, asked.name)
     before = folder.open()
@@ -95,7 +89,7 @@ def study(
             folder.save_progress(kept)
             found = found or Studied.of_progress(asked, root, kept)  # stopped: what there is
             folder.save_trials(found.trials())
-            folder.save_file("trials.csv", found.trial_table().csv().encode())
+            folder.save_file("trials.csv", trial_table(found).csv().encode())
         folder.save_file("study.html", found.display().render("html"))
     return found
 
@@ -113,6 +107,17 @@ def _same_runs(name: str, kept: Progress, specs: Sequence[tuple[Trial, RunSpec]]
             f"({changed[0]}{', ...' if changed[1:] else ''}): a network's file, a recipe or a default has changed. "
             "Put it back, give the study another name, or train them anew with --update."
         )
+
+
+def first_look(asked: Study) -> Study:
+    """The study with the seeds of the first planned look that has as many as it asks for.
+
+    Raises UsageError where there are no two arms that could differ.
+    """
+    if len({asked.arm(config) for config in asked.configs()}) < 2:
+        raise UsageError(f"study {asked.name}: expected two arms or more to add seeds until they differ, found one.")
+    asked = replace(asked, until_clear=True)
+    return asked if len(asked.seeds) in LOOKS else _next_look(asked) or asked
 
 
 def _next_look(asked: Study) -> Study | None:

@@ -10,7 +10,6 @@ from pellucid.displays.numbers import difference_unit, limits, measured
 from pellucid.evaluation.comparison import Pair, compare_pairs, summary
 from pellucid.spec.recipe import higher_is_better
 from pellucid.spec.study import Claim
-from pellucid.verbs.study_thresholds import TIMES
 
 if TYPE_CHECKING:
     from pellucid.verbs.studied import Studied
@@ -56,7 +55,8 @@ def _reached(found: Studied, claim: Claim) -> str:
     one = summary(known, within=limits(metric))
     higher = higher_is_better(metric)
     nearest, farthest = (one.low, one.high) if higher else (one.high, one.low)
-    missed = _missed(found, claim.first) if metric in TIMES else ""
+    missed = found.missed(claim.first, metric)
+    too_soon = f"; {missed} of {len(values)} runs were over before the threshold" if missed else ""
 
     def there(value: float) -> bool:
         least = float(claim.least or 0.0)
@@ -71,14 +71,7 @@ def _reached(found: Studied, claim: Claim) -> str:
         told = "not on average, though the interval holds it" if there(farthest) else "no"
     between = "" if np.isnan(one.low) or missed else f" ({measured(metric, one.low)} to {measured(metric, one.high)})"
     least, left_out = "at least " if missed else "", found.left_out(claim.first, metric=metric)
-    return f"{told}: {least}{measured(metric, one.mean)}{between}, n = {one.n}{missed}{left_out}"
-
-
-def _missed(found: Studied, arm: str) -> str:
-    """How many runs of an arm were over before their threshold, in words; "" for none."""
-    rows = found.of(found.chosen[arm])
-    missed = sum(row.missed for row in rows)
-    return f"; {missed} of {len(rows)} runs were over before the threshold" if missed else ""
+    return f"{told}: {least}{measured(metric, one.mean)}{between}, n = {one.n}{too_soon}{left_out}"
 
 
 def _answer(found: Studied, claim: Claim, compared: dict[str, list[Pair]]) -> str:

@@ -32,6 +32,7 @@ from pellucid.verbs.run import Run
 from pellucid.verbs.studied import Studied
 from pellucid.verbs.study_reported import other_numbers
 from pellucid.verbs.study_row import is_begun
+from pellucid.verbs.study_tables import pair_table
 from pellucid.verbs.study_thresholds import threshold_table, waiting
 
 #: Arms that a picture of lines holds: there are no more colours that all eyes tell apart.
@@ -53,7 +54,7 @@ def page(found: Studied) -> Page:
     if found.summaries:
         shown.append(effects(found))
     if found.pairs:
-        shown.append(found.pair_table())
+        shown.append(pair_table(found))
     shown += [*by_epoch(found), *factors(found), *all_evidence(found)]
     if found.failed:
         failed = [(row.trial.label, row.trial.seed, row.reason) for row in found.failed]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pellucid.errors import StorageError
-from pellucid.spec.study import Study, Trial
+from pellucid.spec.study import Config, Study, Trial
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.study_folder import Progress
 
@@ -75,6 +75,11 @@ class Row:
             "epochs": (self.result or {}).get("epochs"),
             **{name: self.value(name) for name in names},
         }
+
+
+def key_of(config: Config) -> str:
+    """A configuration as what dictionaries are looked up by: levels may be lists."""
+    return repr(sorted(config.items()))
 
 
 def is_begun(root: Path, run: str) -> bool:

@@ -23,8 +23,6 @@ from pellucid.verbs.study_specs import reader, spec_of, specs_of
 
 #: Options that change how well a training goes, not how long.
 RATES = ("lr", "epochs", "momentum", "weight_decay", "l2", "schedule", "label_smoothing", "seed")
-#: Options with which trainings may end early.
-EARLY = ("stop_at", "patience", "time_budget")
 #: Kinds of training that `estimate` times; further ones are taken to be like these.
 TIMED = 6
 
@@ -45,16 +43,14 @@ def estimate(
     read, configs = reader(), asked.configs()
     base = spec_of(asked.base, configs[0], read=read)
     if asked.size > MANY:
-        for factor in asked.factors:
-            for level in factor.levels:
-                spec_of(asked.base, {**configs[0], factor.name: level}, read=read)
+        each = [{**configs[0], factor.name: level} for factor in asked.factors for level in factor.levels]
+        recipes = [base.recipe, *(spec_of(asked.base, config, read=read).recipe for config in each)]
         trials, given = StudyFolder(runs_root(runs), asked.name).progress().of(asked), {}
-        early = may_end_early(base.recipe) or any(one.name in EARLY for one in asked.factors)
     else:
         specs = specs_of(asked)
         trials = [(trial, spec.id) for trial, spec in specs]
         given = {trial.label: spec.recipe.epochs for trial, spec in specs}
-        early = any(may_end_early(spec.recipe) for _, spec in specs)
+        recipes = [spec.recipe for _, spec in specs]
     left = dict.fromkeys((label(config) for config in configs), 0)
     for trial, run in trials:
         left[trial.label] += not is_finished(runs_root(runs), run)
@@ -85,7 +81,7 @@ def estimate(
         "left": to_do,
         "workers": processes,
         "seconds": total / processes,
-        "at_most": early,
+        "at_most": any(map(may_end_early, recipes)),
         "many": asked.size > MANY,
         "more_seeds": seeds_to_say(len(asked.seeds), comb(arms, 2)) if arms > 1 else 0,
     }

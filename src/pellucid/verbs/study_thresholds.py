@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,12 +10,75 @@ import numpy as np
 from pellucid.displays.table import Table
 from pellucid.evaluation.survival import Survival, survival
 from pellucid.spec.study import Config
+from pellucid.verbs.study_row import Row, key_of
 
 if TYPE_CHECKING:
     from pellucid.verbs.studied import Studied
 
 #: What is waited for: numbers of a run's result.
 TIMES = ("epochs", "seconds")
+
+
+class Horizons:
+    """To which epochs or seconds the runs of a study can be compared that wait for its threshold.
+
+    by_config: its runs by configuration, as `key_of` names them.
+    """
+
+    def __init__(self, by_config: Mapping[str, Sequence[Row]]) -> None:
+        self.by_config = by_config
+        self._used_up: dict[str, dict[str, float]] = {}
+        self._longest: dict[str, float] = {}
+
+    def common(self, metric: str, *configs: Config) -> float:
+        """The "epochs" or "seconds" to which the runs of these can be compared: means are restricted to them.
+
+        What is not at its threshold by then counts with it, however early it gave up (royston2013). The shortest of
+        the runs that used up what they were given without reaching it: of longer times they say nothing. Without such
+        runs the most that one of the study was given, or took.
+        """
+        return min(self.used_up(metric).get(key_of(config), self.longest(metric)) for config in configs)
+
+    def used_up(self, metric: str) -> dict[str, float]:
+        """By configuration the shortest of its runs that used up what they were given; only where there are such."""
+        if metric not in self._used_up:
+            used = {
+                key: [row.value(metric) for row in rows if row.missed and row.used_up]
+                for key, rows in self.by_config.items()
+            }
+            known = {key: [value for value in values if value is not None] for key, values in used.items()}
+            self._used_up[metric] = {key: min(values) for key, values in known.items() if values}
+        return self._used_up[metric]
+
+    def longest(self, metric: str) -> float:
+        """The most "epochs" that a run of the study was given, or the most "seconds" that one took."""
+        if metric not in self._longest:
+            taken = [
+                value
+                for value in (row.value(metric) for rows in self.by_config.values() for row in rows)
+                if value is not None
+            ]
+            asked = [
+                float(row.recipe["epochs"])
+                for rows in self.by_config.values()
+                for row in rows
+                if metric == "epochs" and row.recipe
+            ]
+            self._longest[metric] = max([0.0, *taken, *asked])
+        return self._longest[metric]
+
+    def told(self, metric: str, *configs: Config) -> str:
+        """The horizon in words, where it cuts any of these; else nothing."""
+        cuts = any(key_of(config) in self.used_up(metric) for config in configs)
+        return f" (up to {self.common(metric, *configs):.4g} {metric})" if cuts else ""
+
+
+def waited(row: Row, metric: str, horizon: float) -> float | None:
+    """Epochs or seconds of a run, cut at the horizon; of one that ended before its threshold the horizon."""
+    value = row.value(metric)
+    if not row.stops or not row.over:
+        return value
+    return horizon if row.missed or value is None else min(value, horizon)
 
 
 def threshold_table(found: Studied) -> Table:
@@ -51,5 +115,8 @@ def waiting(found: Studied, config: Config, metric: str) -> Survival | None:
     """
     rows = [row for row in found.of(config) if row.over]
     hit = [row.reached for row in rows]
-    times = [float(row.value(metric) or 0.0) if row.reached or row.used_up else found.longest(metric) for row in rows]
+    times = [
+        float(row.value(metric) or 0.0) if row.reached or row.used_up else found.horizons.longest(metric)
+        for row in rows
+    ]
     return survival(times, hit) if times else None

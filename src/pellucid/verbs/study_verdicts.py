@@ -21,7 +21,7 @@ def standing(found: Studied) -> list[str]:
     if found.best is not None and found.best in found.summaries:
         told = measured(metric, found.summaries[found.best].mean)
         left_out, name = found.left_out(found.best), metric.replace("_", " ")
-        verb = "are" if metric in ("epochs", "seconds") else "is"
+        verb = "are" if metric in TIMES else "is"
         there = any(row.reached for row in found.of(found.chosen[found.best]))
         if found.chooser not in TIMES:
             lines.append(f"best on validation: {found.best}; its {name} {verb} {told}{left_out}")
@@ -115,7 +115,7 @@ def _without_result(found: Studied) -> list[str]:
 def _never_there(found: Studied) -> list[str]:
     """Arms of which some runs were over before the threshold, and with what those count."""
     metric = found.study.metric
-    if not (found.stops and metric in ("epochs", "seconds")):
+    if not (found.stops and metric in TIMES):
         return []
     lines = []
     for arm, config in found.chosen.items():
@@ -123,5 +123,5 @@ def _never_there(found: Studied) -> list[str]:
         missed = [row for row in rows if row.missed]
         if missed:
             words = f"{len(missed)} of {len(rows)} runs of {arm} were over before the threshold"
-            lines.append(f"{words}: they count with {found.horizon(metric, config):.4g} {metric}")
+            lines.append(f"{words}: they count with {found.horizons.common(metric, config):.4g} {metric}")
     return lines

@@ -82,6 +82,17 @@ def test_trainings_that_may_end_early_take_at_most_what_is_told(
     assert told == [False, True, True]
 
 
+def test_seeds_until_it_is_clear_are_counted_from_the_first_look_on(
+    pellucid: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (*WORDS, "--until-clear", "--dry-run")
+    assert pellucid(*words, "--vary", "lr=0.01,0.02", "--seeds", 2) == 0
+    first, *trials = capsys.readouterr().out.splitlines()
+    assert ": 12 trials, " in first and "up to 80 trials, 40 seeds of each" in first and len(trials) == 12
+    assert pellucid(*words, "--vary", "lr=0.01") == 2
+    assert "expected two arms or more" in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_reports_study_that_has_changed_goes_on_with_update_alone(
     pellucid: Any, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

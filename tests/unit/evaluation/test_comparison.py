@@ -64,6 +64,8 @@ def test_sentences_say_what_the_numbers_allow() -> None:
     clear = compare({"a": [0.9, 0.91, 0.92, 0.9, 0.91], "b": [0.8, 0.81, 0.8, 0.82, 0.81]})[0]
     assert clear.verdict == "better" and clear.words.startswith("a is better than b by 10 points (")
     assert compare({"b": [0.8, 0.81, 0.8, 0.82, 0.81], "a": [0.9, 0.91, 0.92, 0.9, 0.91]})[0].verdict == "worse"
+    wide = compare({"a": [0.1, 0.99], "b": [0.1, 0.1]})[0]
+    assert (wide.low, wide.high) == (-1.0, 1.0), "shares differ by one at most"
     few = compare({"a": [0.9, 0.91, 0.92], "b": [0.8, 0.81, 0.8]})[0]
     assert few.verdict == "too few seeds" and "2 more needed" in few.words and few.more >= 2
     generator = np.random.default_rng(0)

@@ -20,7 +20,8 @@ from pellucid.cli import run as command
 from pellucid.errors import StorageError, UsageError
 from pellucid.evaluation.comparison import ALPHA, LOOKS
 from pellucid.spec import DataSpec, Recipe
-from pellucid.spec.study import Factor, Study, differences, factor_from_text
+from pellucid.spec.factor import Factor, factor_from_text
+from pellucid.spec.study import Study, differences
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.study_folder import StudyFolder
 from pellucid.verbs import study_page
@@ -277,7 +278,7 @@ def test_seeds_are_added_until_it_is_clear(tmp_path: Path) -> None:
     assert found.pairs[0].verdict in ("better", "worse") and found.pairs[0].p_family <= ALPHA / len(LOOKS)
     again = load_study("clear", runs=tmp_path)
     assert again.study.until_clear and again.pairs == found.pairs
-    with pytest.raises(UsageError, match=r"found another: until_clear: true was, null is"):
+    with pytest.raises(UsageError, match=r"found another: until_clear: true was, nothing is"):
         study(found.study.__class__(**{**vars(found.study), "until_clear": False}), runs=tmp_path)
 
 

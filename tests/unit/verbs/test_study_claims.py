@@ -12,7 +12,8 @@ import pytest
 
 from pellucid.displays.curves import Curves
 from pellucid.evaluation.by_image import Crossed
-from pellucid.spec.study import Claim, Study, Trial, factor_from_text, label
+from pellucid.spec.factor import factor_from_text
+from pellucid.spec.study import Claim, Study, Trial, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs import study_page
 from pellucid.verbs.made_study import made_study

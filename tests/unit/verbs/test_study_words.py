@@ -24,6 +24,7 @@ from pellucid.verbs.studied import Studied
 from pellucid.verbs.study import load_study, study
 from pellucid.verbs.study_reported import other_numbers
 from pellucid.verbs.study_row import Row, other_seeds
+from pellucid.verbs.study_tables import pair_table
 from pellucid.verbs.study_verdicts import cautions
 
 BASE = {"network": "mlp", "data": "digits", "epochs": 1, "subset": 200, "hidden_size": 16}
@@ -201,16 +202,16 @@ def test_pictures_say_which_arms_they_leave_out(tmp_path: Path, monkeypatch: pyt
 
 def test_the_table_of_pairs_has_units_sizes_and_both_p_values(tmp_path: Path) -> None:
     found = study(made_study("rates", BASE, compare=["lr=0.001,0.01"], seeds=3), runs=tmp_path, workers=1)
-    table, (pair,) = found.pair_table(), found.pairs
+    table, (pair,) = pair_table(found), found.pairs
     assert table.columns[3] == "points"
     row = dict(zip(table.columns, table.rows[0], strict=True))
     assert row["points"] == f"{100 * pair.difference:+.2f}" and row["effect size"] == f"{pair.effect:+.2f}"
     assert (row["p"], row["p, corrected"], row["verdict"]) == (pair.p, pair.p_family, pair.verdict)
     alone = study(made_study("one", BASE, compare=["lr=0.001,0.01"], seeds=1), runs=tmp_path, workers=1)
-    row = dict(zip(alone.pair_table().columns, alone.pair_table().rows[0], strict=True))
+    row = dict(zip(pair_table(alone).columns, pair_table(alone).rows[0], strict=True))
     assert row["low"] is row["high"] is row["effect size"] is None and row["points"]
     seconds = made_study("rates", BASE, compare=["lr=0.001,0.01"], seeds=3, metric="test_loss")
-    assert study(seconds, runs=tmp_path, workers=1, update=True).pair_table().columns[3] == "difference"
+    assert pair_table(study(seconds, runs=tmp_path, workers=1, update=True)).columns[3] == "difference"
 
 
 def test_a_reports_study_takes_another_number_of_seeds() -> None:
