@@ -12,7 +12,19 @@ from pellucid.engines.engine import Engine, Model, Trainer, engine
 from pellucid.engines.initial_weights import initial_weights
 from pellucid.errors import SpecError, UsageError
 from pellucid.images import Images, Scaling
-from pellucid.spec import Activation, Augmentation, BatchNorm, Conv, Dense, Flatten, MaxPool, Network, Recipe
+from pellucid.spec import (
+    Activation,
+    Augmentation,
+    BatchNorm,
+    Conv,
+    Dense,
+    Flatten,
+    GlobalPool,
+    MaxPool,
+    Network,
+    Recipe,
+    Whitening,
+)
 from pellucid.spec.run import ENGINES
 from pellucid.spec.shapes import parameter_shapes
 
@@ -73,6 +85,53 @@ def test_alternating_flips_show_each_image_once_each_way_in_two_epochs(
         assert sorted(sides.tolist()) == list(range(1, 21))
     first = every[:20]
     assert 0 < (first[:, 0] > 0).sum() < 20, "some of them mirrored in each epoch"
+
+
+@every_engine
+def test_the_first_epochs_show_smaller_images_where_asked_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Network("sizes", (Conv(3, 3), BatchNorm(), Activation("relu"), MaxPool(2), GlobalPool(), Dense(2)))
+    recipe = Recipe(epochs=4, batch_size=5, progressive_size=5, progressive_share=0.5)
+    trained: Any = engine(name).trainer(network, images(), SCALING, recipe, seed=3)
+    shown: list[Any] = []
+    given = trained.model.input
+    monkeypatch.setattr(trained.model, "input", lambda seen: (shown.append(np.asarray(seen)), given(seen))[1])
+    sizes = []
+    for epoch in (1, 2, 3, 4):
+        trained.begin_epoch(epoch)
+        for index in range(trained.steps_per_epoch):
+            trained.step(index, 0.01)
+        sizes.append({one.shape[1:] for one in shown})
+        shown.clear()
+    assert sizes == [{(5, 5, 1)}, {(5, 5, 1)}, {SHAPE}, {SHAPE}]
+    assert trained.logits(images()).shape == (12, 2)
+
+
+@every_engine
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_the_bias_behind_a_whitening_rests_after_its_epochs(name: str, optimizer: str) -> None:
+    network = Network("whitened", (Whitening(2), Activation("relu"), Conv(3, 3), GlobalPool(), Dense(2)))
+    recipe = Recipe(
+        epochs=3, batch_size=5, whitening_epochs=1, optimizer=optimizer, momentum=0.9 * (optimizer == "sgd"),
+        weight_decay=0.1,
+    )  # fmt: skip
+
+    def begun() -> Trainer:
+        return engine(name).trainer(network, images(), SCALING, recipe, seed=3)
+
+    trained, weights = begun(), []
+    for epoch in (1, 2, 3):
+        trained.begin_epoch(epoch)
+        trained.step(0, 0.1)
+        if epoch == 3:  # one that goes on from here
+            other = begun()
+            other.load_state(trained.state())
+            other.step(1, 0.1)
+        trained.step(1, 0.1)
+        weights.append(trained.weights())
+    bias = [one["whitening1.bias"] for one in (begun().weights(), *weights)]
+    assert (bias[0] != bias[1]).any() and (bias[1] == bias[2]).all() and (bias[1] == bias[3]).all()
+    assert (weights[1]["conv1.weight"] != weights[2]["conv1.weight"]).any()
+    assert all((array == other.weights()[key]).all() for key, array in weights[2].items())
 
 
 @every_engine

@@ -108,7 +108,7 @@ class StudyWatcher:
 
     def _left(self, running: Sequence[Standing]) -> str:
         seconds = self._standings.seconds_left(running, self._of - self._done)
-        return "" if seconds is None else f"({duration(seconds)} left)"
+        return "" if seconds is None or self._done == self._of else f"({duration(seconds)} left)"
 
     def _say(self, line: str) -> None:
         if self._shown is None:

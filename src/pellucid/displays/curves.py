@@ -128,10 +128,7 @@ class Curves(Chart):
             own = [alt.Tooltip("line:N", title="run"), *tooltip[1:]]
             runs = thin.encode(x=x, y=y, color=colour, detail="line:N", tooltip=own)
             if near is not None:
-                runs = runs.encode(
-                    opacity=alt.condition(near, alt.value(1), alt.value(0.5)),
-                    strokeWidth=alt.condition(near, alt.value(2.5), alt.value(0.8)),
-                )
+                runs = runs.encode(opacity=alt.condition(near, alt.value(1), alt.value(0.5)))
             layers.insert(0, runs)
         if any(one.low for one in self.series):
             layers.insert(

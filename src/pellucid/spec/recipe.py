@@ -21,8 +21,9 @@ SCHEDULES = ("constant", "step", "cosine", "linear", "one_cycle", "plateau")
 METRICS = tuple(f"{split}_{value}" for split in ("validation", "train", "test") for value in ("accuracy", "loss"))
 
 
-def _option(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"help": text, "choices": choices})
+def _option(default: Any, text: str, choices: tuple[str, ...] = (), *, later: bool = False) -> Any:
+    """A field of the recipe. later: added since runs were first kept, and left out of their names at its default."""
+    return field(default=default, metadata={"help": text, "choices": choices, **({"later": True} if later else {})})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,25 @@ class Recipe:
     stop_metric: str = _option("validation_accuracy", "metric of stop_at", METRICS)
     time_budget: float | None = _option(None, "stop after this many seconds of training")
 
+    progressive_size: int = _option(
+        0, "pixels on the shorter side of the images of the first epochs, made smaller; 0 for none", later=True
+    )
+    progressive_share: float = _option(
+        0.4, "share of the epochs, rounded down, with smaller images (progressive_size)", later=True
+    )
+    whitening_epochs: int | None = _option(
+        None, "train the bias behind a whitening layer in this many epochs, then no more", later=True
+    )
+
     augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def side(self, epoch: int) -> int:
+        """`progressive_size` in the epochs, from 1, of smaller images; 0 in the others."""
+        return self.progressive_size if epoch <= int(self.progressive_share * self.epochs + 1e-9) else 0
+
+    def trains_whitening(self, epoch: int) -> bool:
+        """Whether the bias behind a whitening layer is trained in an epoch, from 1."""
+        return self.whitening_epochs is None or epoch <= self.whitening_epochs
 
     def __post_init__(self) -> None:
         for kind, name, valid in (
@@ -92,8 +111,15 @@ class Recipe:
         for what in ("epochs", "batch_size", "step_size"):
             value = getattr(self, what)
             _require(what, value, type(value) is int and value >= 1, "a whole number of 1 or more")
-        whole, some = self.plateau_patience, self.patience
-        _require("plateau_patience", whole, type(whole) is int and whole >= 0, "a whole number of 0 or more")
+        for what in ("plateau_patience", "progressive_size"):
+            value = getattr(self, what)
+            _require(what, value, type(value) is int and value >= 0, "a whole number of 0 or more")
+        some, share = self.whitening_epochs, self.progressive_share
+        _require(
+            "whitening_epochs", some, some is None or (type(some) is int and some >= 0), "a whole number of 0 or more"
+        )
+        _require("progressive_share", share, 0 <= share <= 1, "a number from 0 to 1")
+        some = self.patience
         _require("patience", some, some is None or (type(some) is int and some >= 1), "a whole number of 1 or more")
         for what in ("lr", "eps", "div_factor", "final_div_factor"):
             _require(what, getattr(self, what), getattr(self, what) > 0, "a number above 0")

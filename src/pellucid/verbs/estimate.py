@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,7 +17,8 @@ from pellucid.verbs.train import probe_folder
 def epoch_seconds(spec: RunSpec, splits: Splits, *, steps: int = 8) -> float:
     """About how long an epoch of `spec` takes here, its scores included: a few steps are timed.
 
-    Where the spec leaves the precision to a probe, that is asked first; its answer is kept for the run.
+    Where the spec leaves the precision to a probe, that is asked first; its answer is kept for the run. Epochs of
+    smaller images are taken to be like the others.
     """
     chosen = engine(spec.engine)
     decided = decide(chosen, spec, spec.network, splits.shape, len(splits.class_names), probe_folder())
@@ -25,7 +27,7 @@ def epoch_seconds(spec: RunSpec, splits: Splits, *, steps: int = 8) -> float:
             spec.network,
             splits.train,
             splits.scaling,
-            spec.recipe,
+            replace(spec.recipe, progressive_size=0),
             seed=0,
             device=decided.device,
             precision=decided.precision,

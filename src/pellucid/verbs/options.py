@@ -16,6 +16,7 @@ from pellucid.spec.augmentation import Augmentation
 from pellucid.spec.data import DataSpec
 from pellucid.spec.layer import Shape
 from pellucid.spec.network import Network
+from pellucid.spec.progressive import check_progressive
 from pellucid.spec.recipe import Recipe
 from pellucid.spec.run import RunSpec
 from pellucid.spec.shapes import check
@@ -120,6 +121,7 @@ def _network(asked: Request, splits: Splits) -> Network:
     network = network_named(asked.network, asked.network_options, splits.shape, len(splits.class_names))
     check(network, splits.shape, len(splits.class_names))
     asked.recipe.augmentation.suits(splits.shape)
+    check_progressive(asked.recipe, network, splits.shape)
     return network
 
 

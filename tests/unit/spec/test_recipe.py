@@ -204,6 +204,9 @@ OTHERS: dict[type, dict[str, Any]] = {
         "stop_at": 0.9,
         "stop_metric": "test_accuracy",
         "time_budget": 9.0,
+        "progressive_size": 8,
+        "progressive_share": 0.5,
+        "whitening_epochs": 2,
         "augmentation": Augmentation(),
     },
     DataSpec: {
@@ -267,9 +270,20 @@ def test_a_run_keeps_its_name_when_options_are_added() -> None:
     assert (
         replace(SPEC, recipe=Recipe(augmentation=Augmentation(alternating_flip=True))).id == "net-mnist-s7-47e6ffa4"
     )
+    later = Recipe(progressive_size=8, progressive_share=0.5, whitening_epochs=2)
+    assert replace(SPEC, recipe=later).id == "net-mnist-s7-2b0bbc4b"
     older = SPEC.to_dict()
+    assert {"progressive_size", "progressive_share", "whitening_epochs"} & older["recipe"].keys() == set()
     assert {"alternating_flip", "reflect_padding"} & older["recipe"]["augmentation"].keys() == set()
     assert RunSpec.from_dict(older) == SPEC
+
+
+def test_smaller_images_come_first_and_the_whitenings_bias_rests_last() -> None:
+    recipe = Recipe(epochs=12, progressive_size=24, progressive_share=5 / 12, whitening_epochs=3)
+    assert [recipe.side(epoch) for epoch in (1, 5, 6, 12)] == [24, 24, 0, 0]
+    assert [recipe.trains_whitening(epoch) for epoch in (1, 3, 4)] == [True, True, False]
+    assert Recipe(epochs=2, progressive_size=24).side(1) == 0, "less than one epoch is none"
+    assert Recipe().side(1) == 0 and Recipe().trains_whitening(99)
 
 
 def test_accuracies_rise_and_losses_fall() -> None:

@@ -11,9 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pellucid.datasets._batches import apply, draw, permutation
+from pellucid.datasets._batches import permutation
+from pellucid.datasets._shown import shown
 from pellucid.engines.batch_rows import batch_rows
 from pellucid.engines.engine import Arrays, Score, Totals
+from pellucid.engines.pytorch.build import Whitening
 from pellucid.engines.pytorch.losses import loss_function
 from pellucid.engines.pytorch.machine import generator_of
 from pellucid.engines.pytorch.model import Model
@@ -61,7 +63,7 @@ class TorchTrainer:
         self._generator = generator_of(self.model.device)
         self._resident: dict[int, tuple[Images, Tensor, Tensor]] = {}
         self._scored: dict[int, Tensor] = {}  # logits of resident images by the weights as they are
-        self._augments = recipe.augmentation.active
+        self._whitenings = [layer for layer in self.module.modules() if isinstance(layer, Whitening)]
         self.begin_epoch(1)
 
     def begin_epoch(self, epoch: int) -> None:
@@ -76,6 +78,8 @@ class TorchTrainer:
         self._losses = torch.zeros(steps, device=device)
         self._guesses = torch.zeros(len(self._labels), dtype=torch.int64, device=device)
         self._norms = torch.zeros(-(-steps // NORM_EVERY), device=device)
+        for layer in self._whitenings:  # one that is not trained needs no gradient of its images' features
+            layer.bias.requires_grad_(self.recipe.trains_whitening(epoch))
         self.module.train()
 
     def step(self, index: int, lr: float) -> None:
@@ -86,7 +90,7 @@ class TorchTrainer:
         self._scored.clear()
         rows = self._rows[index]
         pixels, labels = self._pixels.index_select(0, self._order[rows]), self._answers[rows]
-        x = self._augmented(pixels, index) if self._augments else self.model.input(pixels)
+        x = self.model.input(self._shown(pixels, index))
         with self._own_randomness(index), self._autocast():
             logits = self.module(x)
         logits = logits.float()
@@ -127,12 +131,10 @@ class TorchTrainer:
             return torch.autocast(self.model.device.type, torch.bfloat16)
         return nullcontext()
 
-    def _augmented(self, pixels: Tensor, index: int) -> Tensor:
-        images, shape = self._places[self._rows[index]], tuple(pixels.shape[1:])
-        chosen = draw(
-            self.recipe.augmentation, images=images, shape=shape, seed=self.seed, epoch=self._epoch, step=index
-        )
-        return self.model.input(apply(pixels, chosen))
+    def _shown(self, pixels: Tensor, index: int) -> Tensor:
+        images = self._places[self._rows[index]]
+        seen: Tensor = shown(pixels, self.recipe, images=images, seed=self.seed, epoch=self._epoch, step=index)
+        return seen
 
     def _add_penalty(self) -> None:
         """The gradient of ``l2 / (2 * batch) * sum of squared weights``, added without a graph."""

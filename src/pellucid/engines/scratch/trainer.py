@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.datasets._batches import apply, draw, permutation
+from pellucid.datasets._batches import permutation
+from pellucid.datasets._shown import shown
 from pellucid.engines.batch_rows import batch_rows
 from pellucid.engines.engine import Arrays, Score, Totals
+from pellucid.engines.scratch.conv import Conv
 from pellucid.engines.scratch.losses import loss_and_gradient
 from pellucid.engines.scratch.model import Model
 from pellucid.engines.scratch.network import Sequential
@@ -58,6 +60,10 @@ class ScratchTrainer:
         self._penalised = [
             part for part, shape in zip(self._parts.values(), module.shapes, strict=True) if len(shape) >= 2
         ]
+        fixed = [
+            name for name, layer in module.named.items() if isinstance(layer, Conv) and "weight" in layer.buffers
+        ]
+        self._whitening = [part for name, part in self._parts.items() if name.rpartition(".")[0] in fixed]
         self._masks = masks
         self.begin_epoch(1)
 
@@ -73,27 +79,23 @@ class ScratchTrainer:
         """Forward, backward and update on batch `index` of the epoch. Raises DivergedError for a loss not finite."""
         self._masks.epoch, self._masks.step = self._epoch, index
         rows = self._order[self._rows[index]]
-        pixels, labels = self._pixels[rows], self._labels[rows]
-        if self.recipe.augmentation.active:
-            shape = tuple(pixels.shape[1:])
-            chosen = draw(
-                self.recipe.augmentation,
-                images=rows,
-                shape=shape,
-                seed=self.seed,
-                epoch=self._epoch,
-                step=index,
-            )
-            pixels = apply(pixels, chosen)
+        labels = self._labels[rows]
+        pixels = shown(self._pixels[rows], self.recipe, images=rows, seed=self.seed, epoch=self._epoch, step=index)
         loss, logits = self._team.learn(self.recipe, lambda share: self.model.input(pixels[share]), labels)
         if not np.isfinite(loss):
             raise DivergedError(f"epoch {self._epoch}, step {index + 1}: the loss is {loss}", index + 1)
         if self.recipe.l2:
             for part in self._penalised:
                 self.module.gradient[part] += (self.recipe.l2 / self.recipe.batch_size) * self.module.vector[part]
+        still = [] if self.recipe.trains_whitening(self._epoch) else self._whitening
+        for part in still:
+            self.module.gradient[part] = 0
         if index % NORM_EVERY == 0:
             self._norms[index // NORM_EVERY] = np.linalg.norm(self.module.gradient)
+        before = [self.module.vector[part].copy() for part in still]
         self._optimizer.step(lr, self._team.all)
+        for part, values in zip(still, before, strict=True):  # whose momentum would move it without a gradient too
+            self.module.vector[part] = values
         self._losses[index] = loss
         self._guesses[self._rows[index]] = logits.argmax(1)
         self._done = index + 1
