@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from pellucid.spec.study import Claim, Figure, Study
+from pellucid.spec.study import Claim, Config, Figure, Study, label
 
 
 def vgg_on_cifar() -> Study:
     """The small VGG with batch norm, dropout and augmentation on CIFAR-10: 88 % in the report (report 003).
 
-    Open in the report, assumed here: Adam, flips and shifts of up to four pixels, 60 epochs, fewer where fifteen
-    of them improve nothing. In bf16 where that is faster.
+    Open in the report, assumed here: Adam, flips and shifts of up to four pixels, 30 epochs, in which the rate is
+    lowered by ten where five improve nothing, fewer where fifteen do. The second configuration is the same network
+    on one cycle of twelve epochs. In bf16 where that is faster.
     """
+    theirs: Config = {"batch_norm": True, "dropout": 0.5}
+    ours: Config = {**theirs, "optimizer": "adamw", "lr": 0.002, "weight_decay": 0.05, "schedule": "one_cycle",
+                    "epochs": 12}  # fmt: skip
     return Study(
         name="vgg-on-cifar",
         base={
@@ -19,7 +23,7 @@ def vgg_on_cifar() -> Study:
             "batch_size": 100,
             "optimizer": "adam",
             "lr": 0.001,
-            "epochs": 60,
+            "epochs": 30,
             "patience": 15,
             "schedule": "plateau",
             "plateau_patience": 5,
@@ -27,9 +31,9 @@ def vgg_on_cifar() -> Study:
             "shift": 4,
             "precision": "auto",
         },
-        listed=({"batch_norm": True, "dropout": 0.5},),
-        seeds=(0, 1, 2, 3),
-        reported={"batch_norm=True dropout=0.5": 0.88},
+        listed=(theirs, ours),
+        seeds=(0, 1, 2),
+        reported={label(theirs): 0.88},
         figures=(
             Figure("layers with shapes and parameters", "layers"),
             Figure("loss and accuracy by epoch", "learning_curves"),
@@ -49,5 +53,8 @@ def vgg_on_cifar() -> Study:
                 for channel in range(10)
             ),
         ),
-        claims=(Claim("88 % is reached", "batch_norm=True dropout=0.5", least=0.88),),
+        claims=(
+            Claim("88 % is reached", label(theirs), least=0.88),
+            Claim("88 % is reached in twelve epochs on one cycle", label(ours), least=0.88),
+        ),
     )
