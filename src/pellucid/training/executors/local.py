@@ -1,7 +1,7 @@
 """Processes of this machine: one a core, one thread each, imports and warm-up paid once, images shared.
 
 Small networks leave most of a second core idle: two processes of one thread each train more of them than one process
-of two threads. The images come from one file of the cache, memory-mapped; a split of it is a copy.
+of two threads. The images are read by the process that gives out the runs, and mapped by the others (`shared`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from multiprocessing import parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
@@ -23,6 +24,7 @@ from typing import Any
 from pellucid.engines.engine import engine
 from pellucid.errors import InterruptedRunError
 from pellucid.storage.run_folder import is_locked
+from pellucid.training.executors.shared import SharedImages
 from pellucid.training.executors.task import Outcome, Task, run_when_free, stopped
 
 #: A run whose process ends this often without a word is given up: it would take down every process it is given.
@@ -41,6 +43,7 @@ class Processes:
         self._count = workers or cores()
         self._cores = None if workers else cores()
         self._pool: ProcessPoolExecutor | None = None
+        self._shared = SharedImages()
 
     def run(self, tasks: Sequence[Task], root: Path, *, probes: Path) -> Iterator[Outcome]:
         """See `Executor`."""
@@ -59,11 +62,18 @@ class Processes:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
+        self._shared.close()
 
     def _has_cores(self, task: Task, running: Sequence[Task]) -> bool:
         """Whether there is a core for each thread of all of them; one alone always runs."""
         threads = sum(one.spec.threads or 1 for one in (task, *running))
         return not running or self._cores is None or threads <= self._cores
+
+    def _with_images(self, task: Task, known: Sequence[Task]) -> Task:
+        """With its images read, where runs in other processes see the same. known: it and all others to come."""
+        data = task.spec.data
+        several = self._count > 1 and sum(one.spec.data == data for one in known) > 1
+        return replace(task, images=self._shared.folder(data)) if several or data in self._shared else task
 
     def _until_broken(
         self, pending: dict[str, Task], attempts: dict[str, int], root: Path, probes: Path
@@ -84,8 +94,9 @@ class Processes:
                     task = next((one for one in waiting if not is_locked(root / one.spec.id)), waiting[0])
                     if not self._has_cores(task, list(running.values())):
                         break
+                    given = self._with_images(task, [*waiting, *running.values()])
                     waiting.remove(task)
-                    running[pool.submit(run_when_free, task, root, probes)] = task
+                    running[pool.submit(run_when_free, given, root, probes)] = task
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()

@@ -17,6 +17,7 @@ from pellucid.images import Splits
 from pellucid.spec.data import DataSpec
 from pellucid.spec.run import RunSpec
 from pellucid.storage.run_folder import RunFolder, is_locked
+from pellucid.training.executors.shared import opened
 from pellucid.training.run import run
 
 #: Letters of an error that are told.
@@ -25,10 +26,14 @@ _LONGEST = 300
 
 @dataclass(frozen=True)
 class Task:
-    """A run to be trained. earlier: the run of fewer epochs that it goes on from, if it can."""
+    """A run to be trained. earlier: the run of fewer epochs that it goes on from, if it can.
+
+    images: where its images lie, read already (`shared`); they are read anew where they do not.
+    """
 
     spec: RunSpec
     earlier: str | None = None
+    images: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ def run_task(task: Task, root: Path, probes: Path) -> Outcome:
     InterruptedRunError, BusyError, and StorageError where it cannot be written: that is no fault of the run.
     """
     try:
-        for _ in run(task.spec, _images(task.spec.data), root, probes=probes, earlier=task.earlier):
+        for _ in run(task.spec, _images(task.spec.data, task.images), root, probes=probes, earlier=task.earlier):
             pass
     except DamagedError as error:
         return Outcome(task.spec, None, str(error))
@@ -103,7 +108,10 @@ def run_when_free(task: Task, root: Path, probes: Path) -> Outcome:
 
 
 @lru_cache(maxsize=2)
-def _images(spec: DataSpec) -> Splits:
+def _images(spec: DataSpec, shared: Path | None) -> Splits:
+    if shared is not None:
+        with suppress(OSError, ValueError):  # gone since
+            return opened(shared)
     return load(spec)
 
 
