@@ -15,8 +15,9 @@ from pellucid.report.section import named
 def labels(rows: Sequence[Row]) -> dict[str, str]:
     """A name for each configuration among `rows`: what sets them apart, no more."""
     groups = {configuration(row): _words(row) for row in rows}
-    names = list(dict.fromkeys(name for words in groups.values() for name in words))
-    differing = [name for name in names if len({words.get(name) for words in groups.values()}) > 1]
+    known = [words for words in groups.values() if words.get("network") is not None]
+    names = list(dict.fromkeys(name for words in known for name in words))
+    differing = [name for name in names if len({words.get(name) for words in known}) > 1]
     found = {}
     for key, words in groups.items():
         if words.get("network") is None:  # nothing can be read of it

@@ -42,6 +42,8 @@ PAGE: Final = 50
 #: Runs whose curves are drawn at once, and configurations whose specs are set beside each other.
 MOST_DRAWN: Final = 40
 _CONDITION = re.compile(r"(\w+)(<=|>=|<|>|=)(.+)")
+#: What `configuration` gives, and no run is called: those end in a seed and a digest.
+_CONFIGURATION = re.compile(r"c-[0-9a-f]+")
 #: Why a run says nothing of its configuration, by its status.
 _LEFT_OUT: Final = {
     "running": "still in training",
@@ -160,7 +162,7 @@ class Query:
     def lost(self, rows: Sequence[Row]) -> list[Row]:
         """The runs that are chosen and are not there (any more), as rows of which the name alone is known."""
         there = {str(row["id"]) for row in rows}
-        return [{"id": name} for name in self.chosen if name not in there and not name.startswith("c-")]
+        return [{"id": name} for name in self.chosen if name not in there and not _CONFIGURATION.fullmatch(name)]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from pellucid.app.application import application
 from pellucid.app.curves import Follower, labels
 from pellucid.app.library import Library
 from pellucid.app.listing import Query
+from pellucid.app.pages.events import _was_there
+from pellucid.app.trainings import Training
 from pellucid.spec.run import RunSpec
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.study_folder import StudyFolder
@@ -175,6 +177,23 @@ def test_labels_say_what_sets_configurations_apart() -> None:
     ]
     assert labels(rows) == {"c-a": "lr=0.1", "c-b": "lr=0.2", "c-c": "lr=0.1 size=8"}
     assert labels(rows[:1]) == {"c-a": "mlp on digits"}
+    assert labels([*rows[:2], {"id": "gone"}]) == {"c-a": "lr=0.1", "c-b": "lr=0.2", "gone": "gone"}
+
+
+@pytest.mark.parametrize(
+    ("state", "there"),
+    [
+        ("waiting", False),
+        ("running", False),
+        ("stopping", False),
+        ("stopped", True),
+        ("failed", True),
+        ("finished", True),
+    ],
+)
+def test_of_a_training_that_begins_no_run_is_gone_yet(state: str, there: bool) -> None:
+    assert _was_there(Training("mlp-digits-s0-00000000", ("train",), state)) is there
+    assert _was_there(None), "it was begun elsewhere"
 
 
 def test_curves_are_told_once_and_again_when_they_grow(tmp_path: Path, trained: Path) -> None:
@@ -199,7 +218,8 @@ def test_curves_are_told_once_and_again_when_they_grow(tmp_path: Path, trained: 
     RunFolder.delete(tmp_path, spec.id)
     (gone,) = follower.changes()
     assert gone["status"] == "gone" and follower.changes() == []
-    query = Query(chosen=(spec.id, "c-1"))
+    query = Query(chosen=(spec.id, "c-0123456789"))
+    assert Query(chosen=("c-mnist-s0-01234567",)).lost([]), "of a network of the name c"
     assert query.lost([{"id": spec.id}]) == [] and query.chosen_runs([]) == []
     (told,) = Follower(library, query.lost([]), "validation_accuracy").changes()
     assert (told["id"], told["status"], told["x"]) == (spec.id, "gone", [])

@@ -43,7 +43,7 @@ async def events(request: Request) -> Response:
     library.forget()  # what was begun this moment is followed too
     rows = await anyio.to_thread.run_sync(library.rows)
     trainings: Trainings = request.app.state.trainings
-    # deleted before the line was opened, or while nobody looked: told as gone, but for what was not begun yet
+    # deleted before the line was opened, or while nobody looked: told as gone, but for what begins
     lost = [row for row in query.lost(rows) if _was_there(trainings.of(str(row["id"])))]
     follower = Follower(library, [*query.chosen_runs(rows), *lost][:MOST_DRAWN], query.metric)
     line = _Line(library, trainings, request.query_params.get("training", ""))
@@ -52,8 +52,8 @@ async def events(request: Request) -> Response:
 
 
 def _was_there(training: Training | None) -> bool:
-    """Whether a run that is not there was once: of a training that never began there was none."""
-    return training is None or training.state == "finished"
+    """Whether a run that is not there was once: of a training that waits or begins there is none yet."""
+    return training is None or not training.open
 
 
 class _Line:
