@@ -20,16 +20,21 @@ def smaller(shape: Shape, side: int) -> Shape:
     return round(height * side / shorter), round(width * side / shorter), channels
 
 
+def check_smaller(recipe: Recipe, shape: Shape) -> None:
+    """Raises UsageError where the smaller images would not be smaller than those of `shape`."""
+    if recipe.progressive_size >= min(shape[:2]):
+        raise UsageError(
+            f"progressive_size: expected fewer pixels than the images' {min(shape[:2])} a side, found "
+            f"{recipe.progressive_size}. Give a smaller number, or 0 for none."
+        )
+
+
 def check_progressive(recipe: Recipe, network: Network, shape: Shape) -> None:
     """Raises UsageError where smaller images are none, or are none that the same weights can take."""
+    check_smaller(recipe, shape)
     side = recipe.progressive_size
     if not side:
         return
-    if side >= min(shape[:2]):
-        raise UsageError(
-            f"progressive_size: expected fewer pixels than the images' {min(shape[:2])} a side, found {side}. "
-            "Give a smaller number, or 0 for none."
-        )
     whole = {row.name: row.parameters for row in trace(network, shape)}
     try:
         small = {row.name: row.parameters for row in trace(network, smaller(shape, side))}

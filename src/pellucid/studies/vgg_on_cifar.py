@@ -9,7 +9,7 @@ def vgg_on_cifar() -> Study:
     """The small VGG with batch norm, dropout and augmentation on CIFAR-10: 88 % in the report (report 003).
 
     Open in the report, assumed here: Adam, flips and shifts of up to four pixels, 30 epochs, in which the rate is
-    lowered by ten where five improve nothing, fewer where fifteen do. The second configuration is the same network
+    divided by ten after five without improvement, fewer after fifteen. The second configuration is the same network
     on one cycle of twelve epochs. In bf16 where that is faster.
     """
     theirs: Config = {"batch_norm": True, "dropout": 0.5}

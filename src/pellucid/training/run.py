@@ -19,6 +19,7 @@ from pellucid.engines.engine import Engine, Trainer, engine
 from pellucid.errors import DataError, DivergedError, InterruptedRunError, StorageError
 from pellucid.images import Splits
 from pellucid.spec.network import Network
+from pellucid.spec.progressive import check_progressive
 from pellucid.spec.run import RunSpec
 from pellucid.spec.shapes import check
 from pellucid.storage.run_folder import RunFolder
@@ -77,6 +78,7 @@ def run(
     network = module
     if isinstance(spec.network, Network):
         check(spec.network, splits.shape, classes)
+        check_progressive(spec.recipe, spec.network, splits.shape)
         network = spec.network
     if RunFolder.exists(root, spec.id):
         folder = RunFolder.open(root, spec.id)
@@ -181,7 +183,8 @@ def _now() -> str:
 def goes_on(spec: RunSpec, earlier: RunSpec) -> bool:
     """Whether a finished run of `earlier` is the beginning of a run of `spec`, bit by bit.
 
-    It is where they differ in the number of epochs alone, and no learning rate depends on that number.
+    It is where they differ in the number of epochs alone, and neither learning rates nor sizes of images that it saw
+    depend on that number.
     """
     longer = replace(earlier, recipe=replace(earlier.recipe, epochs=spec.recipe.epochs))
     return (
@@ -189,6 +192,9 @@ def goes_on(spec: RunSpec, earlier: RunSpec) -> bool:
         and earlier.recipe.epochs <= spec.recipe.epochs
         and spec.recipe.schedule not in OVER_ALL_EPOCHS
         and spec.recipe.time_budget is None
+        and all(
+            spec.recipe.side(epoch) == earlier.recipe.side(epoch) for epoch in range(1, earlier.recipe.epochs + 1)
+        )
     )
 
 

@@ -13,6 +13,7 @@ from pellucid.datasets._splits import split
 from pellucid.engines.engine import engine
 from pellucid.errors import DataError
 from pellucid.images import Dataset, Images, Scaling, Splits
+from pellucid.spec.progressive import check_progressive
 from pellucid.spec.recipe import Recipe
 from pellucid.training.fit import fit
 from pellucid.training.stopping import best_epoch
@@ -84,6 +85,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             **(self.recipe_options or {}),
         )
         network = network_named(self.network, self.network_options or {}, images.shape, len(self.classes_))
+        recipe.augmentation.suits(images.shape)
+        check_progressive(recipe, network, images.shape)
         chosen = engine("pytorch")
         self.history_: list[dict[str, Any]] = []
         records = []

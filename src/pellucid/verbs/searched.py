@@ -128,8 +128,9 @@ class Searched:
             )
         if self.anew:
             found.append(
-                "promoted points began anew, since their schedule depends on the number of epochs: a constant, step "
-                "or plateau schedule goes on from the checkpoint"
+                "promoted points began anew, since their schedule, or which epochs see smaller images, depends on "
+                "the number of epochs: a constant, step or plateau schedule without such epochs goes on from the "
+                "checkpoint"
             )
         if len(self.ranking) < asked.trials:
             found.append(f"the space has no more than {len(self.ranking)} different points")

@@ -22,7 +22,8 @@ from pellucid.verbs.study_row import is_begun
 from pellucid.verbs.study_specs import reader, spec_of, specs_of
 
 #: Options that change how well a training goes, not how long.
-RATES = ("lr", "epochs", "momentum", "weight_decay", "l2", "schedule", "label_smoothing", "seed")
+RATES = ("lr", "epochs", "momentum", "weight_decay", "l2", "schedule", "label_smoothing", "seed", "progressive_size",
+         "progressive_share")  # fmt: skip
 #: Kinds of training that `estimate` times; further ones are taken to be like these.
 TIMED = 6
 

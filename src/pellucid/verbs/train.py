@@ -17,6 +17,7 @@ from pellucid.engines.engine import engine
 from pellucid.errors import DivergedError, UsageError
 from pellucid.images import Splits
 from pellucid.spec.network import ForeignModule, Network
+from pellucid.spec.progressive import check_smaller
 from pellucid.spec.recipe import Recipe
 from pellucid.spec.run import RunSpec
 from pellucid.storage.run_folder import RunFolder
@@ -124,6 +125,7 @@ def prepare(asked: Request, module: Any = None) -> tuple[RunSpec, Splits]:
 
     splits = load(asked.data)
     asked.recipe.augmentation.suits(splits.shape)
+    check_smaller(asked.recipe, splits.shape)
     foreign = ForeignModule(type(module).__name__, _digest(module))
     return RunSpec(network=foreign, data=asked.data, recipe=asked.recipe, **asked.rest), splits
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from copy import deepcopy
 
 import numpy as np
@@ -96,6 +97,24 @@ def test_a_state_taken_in_mid_epoch_goes_on_to_the_same_bits(name: str, optimize
         second.step(index, 0.01 / 2)
     assert bits(second.state()) == bits(whole.state())
     assert second.totals() == whole.totals()
+
+
+@pytest.mark.parametrize("size", [1, 2 * 8, 1_000])
+def test_images_made_ready_for_several_steps_are_those_of_each_step(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = 4 * images().pixels[0].size
+    monkeypatch.setattr(sys.modules[TorchTrainer.__module__], "READY", size * each)
+    trained = make("row_rnn", Recipe(batch_size=8), hidden_size=8)
+    seen: list[Tensor] = []
+    trained.module.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    for epoch, steps in ((1, range(5)), (2, (3, 1, 2))):  # as one that is gone back to, too
+        trained.begin_epoch(epoch)
+        seen.clear()
+        for index in steps:
+            trained.step(index, 0.01)
+            rows = trained._order[trained._rows[index]]
+            assert torch.equal(seen[-1], trained.model.input(trained._pixels[rows]))
 
 
 def test_the_totals_so_far_come_back_with_the_state() -> None:

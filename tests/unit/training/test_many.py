@@ -179,6 +179,11 @@ def test_a_run_whose_rates_depend_on_all_epochs_begins_anew(tmp_path: Path) -> N
     for schedule in ("cosine", "linear", "one_cycle"):
         assert not goes_on(asked(3, schedule), asked(1, schedule))
     assert not goes_on(asked(1, "constant"), asked(3, "constant"))
+    smaller = [
+        replace(one, recipe=replace(one.recipe, progressive_size=5))
+        for one in (asked(3, "constant"), asked(1, "constant"))
+    ]
+    assert not goes_on(*smaller), "the first of three epochs, and not of one, sees smaller images"
     assert not goes_on(asked(3, "constant"), replace(asked(1, "constant"), seed=1))
     for _ in run(asked(1, "cosine"), load(DATA), tmp_path, probes=tmp_path):
         pass

@@ -86,3 +86,11 @@ def test_the_classifier_refuses_what_is_no_image_set() -> None:
         pl.Classifier("mlp").fit(np.zeros((4, 64)), [0, 1, 0, 1])
     with pytest.raises(DataError, match="found NaN or infinity"):
         pl.Classifier("mlp").fit(np.full((4, 8, 8), np.nan), [0, 1, 0, 1])
+
+
+def test_smaller_images_that_are_none_or_do_not_fit_are_refused() -> None:
+    smaller = {"progressive_size": 4}
+    with pytest.raises(UsageError, match="expected images that all weights of mlp can take, found 4"):
+        pl.Classifier("mlp", recipe_options=smaller).fit(np.zeros((4, 8, 8), np.uint8), [0, 1, 0, 1])
+    with pytest.raises(UsageError, match="expected fewer pixels than the images' 8 a side, found 8"):
+        pl.train(nn.Flatten(), "digits", progressive_size=8, size=8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -91,6 +92,7 @@ def choose_precision(
         tuple(map(str, range(classes))),
     )
     scaling = Scaling.unit(shape[2])
+    recipe = replace(recipe, progressive_size=0)  # most of the time goes to the images in full
 
     def start(precision: str) -> TorchTrainer:
         own = network if isinstance(network, Network) else deepcopy(network)

@@ -29,6 +29,8 @@ from pellucid.spec.recipe import Recipe
 NORM_EVERY = 10
 #: Losses are looked at together at every so many steps: a look costs calls, and on an accelerator a wait.
 CHECK_EVERY = 25
+#: Bytes of images that are made ready at once, for several steps of small batches: few enough to stay in the caches.
+READY = 2**21
 
 
 class TorchTrainer:
@@ -63,7 +65,10 @@ class TorchTrainer:
         self._generator = generator_of(self.model.device)
         self._resident: dict[int, tuple[Images, Tensor, Tensor]] = {}
         self._scored: dict[int, Tensor] = {}  # logits of resident images by the weights as they are
-        self._whitenings = [layer for layer in self.module.modules() if isinstance(layer, Whitening)]
+        size = 4 * self._pixels[0].numel() * recipe.batch_size
+        self._at_once = max(1, READY // size)
+        rest = recipe.whitening_epochs is not None
+        self._whitenings = [layer for layer in self.module.modules() if rest and isinstance(layer, Whitening)]
         self.begin_epoch(1)
 
     def begin_epoch(self, epoch: int) -> None:
@@ -74,6 +79,8 @@ class TorchTrainer:
         self._order = torch.from_numpy(self._places).to(device)
         self._answers = self._labels[self._order]
         self._done = self._looked = 0
+        self._ready = torch.empty(0)
+        self._ready_from = -1
         # written in place: tensors that outlive a step would move the next step's memory out of the caches
         self._losses = torch.zeros(steps, device=device)
         self._guesses = torch.zeros(len(self._labels), dtype=torch.int64, device=device)
@@ -89,8 +96,7 @@ class TorchTrainer:
         """
         self._scored.clear()
         rows = self._rows[index]
-        pixels, labels = self._pixels.index_select(0, self._order[rows]), self._answers[rows]
-        x = self.model.input(self._shown(pixels, index))
+        x, labels = self._seen(index), self._answers[rows]
         with self._own_randomness(index), self._autocast():
             logits = self.module(x)
         logits = logits.float()
@@ -131,10 +137,25 @@ class TorchTrainer:
             return torch.autocast(self.model.device.type, torch.bfloat16)
         return nullcontext()
 
-    def _shown(self, pixels: Tensor, index: int) -> Tensor:
-        images = self._places[self._rows[index]]
-        seen: Tensor = shown(pixels, self.recipe, images=images, seed=self.seed, epoch=self._epoch, step=index)
-        return seen
+    def _seen(self, index: int) -> Tensor:
+        """What the network sees in a step; of images that nothing changes, those of the next steps are made too.
+
+        Always the same steps together, wherever a training goes on: a batch lies at the same place in memory.
+        """
+        recipe, epoch, rows = self.recipe, self._epoch, self._rows[index]
+        if self._at_once == 1 or recipe.augmentation.active or recipe.side(epoch):
+            pixels = self._pixels.index_select(0, self._order[rows])
+            changed = shown(pixels, recipe, images=self._places[rows], seed=self.seed, epoch=epoch, step=index)
+            return self.model.input(changed)
+        first = index - index % self._at_once
+        start = self._rows[first].start
+        if first != self._ready_from:
+            stop = self._rows[min(first + self._at_once, self.steps_per_epoch) - 1].stop
+            self._ready_from, self._ready = (
+                first,
+                self.model.input(self._pixels.index_select(0, self._order[start:stop])),
+            )
+        return self._ready[rows.start - start : rows.stop - start]
 
     def _add_penalty(self) -> None:
         """The gradient of ``l2 / (2 * batch) * sum of squared weights``, added without a graph."""
