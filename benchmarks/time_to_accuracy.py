@@ -52,7 +52,7 @@ TARGETS: dict[str, tuple[str, str, dict[str, Any], str, dict[str, Any], float, f
         "compact_cifar",
         {"deep": 128},
         "fast_cifar10",
-        {"epochs": 10, "batch_size": 250},
+        {"epochs": 10, "batch_size": 250, "lr": 0.01},
         0.94,
         300,
         3,
