@@ -39,7 +39,10 @@ def check_progressive(recipe: Recipe, network: Network, shape: Shape) -> None:
     try:
         small = {row.name: row.parameters for row in trace(network, smaller(shape, side))}
     except SpecError as error:
-        raise UsageError(f"progressive_size: found {side} too small. {error}") from None
+        raise UsageError(
+            f"progressive_size: expected images that {network.name} can take, found {side}. {error} Or give a larger "
+            "number, or 0 for none."
+        ) from None
     wrong = next((name for name, parameters in whole.items() if small[name] != parameters), None)
     if wrong is not None:
         raise UsageError(

@@ -114,13 +114,12 @@ class Recipe:
         for what in ("plateau_patience", "progressive_size"):
             value = getattr(self, what)
             _require(what, value, type(value) is int and value >= 0, "a whole number of 0 or more")
-        some, share = self.whitening_epochs, self.progressive_share
-        _require(
-            "whitening_epochs", some, some is None or (type(some) is int and some >= 0), "a whole number of 0 or more"
-        )
+        for what, least in (("patience", 1), ("whitening_epochs", 0)):
+            some = getattr(self, what)
+            holds = some is None or (type(some) is int and some >= least)
+            _require(what, some, holds, f"a whole number of {least} or more")
+        share = self.progressive_share
         _require("progressive_share", share, 0 <= share <= 1, "a number from 0 to 1")
-        some = self.patience
-        _require("patience", some, some is None or (type(some) is int and some >= 1), "a whole number of 1 or more")
         for what in ("lr", "eps", "div_factor", "final_div_factor"):
             _require(what, getattr(self, what), getattr(self, what) > 0, "a number above 0")
         for what in ("l2", "weight_decay", "min_lr", "min_delta"):
@@ -139,9 +138,9 @@ class Recipe:
         _require(
             "time_budget", self.time_budget, self.time_budget is None or self.time_budget > 0, "a number above 0"
         )
-        share = self.stop_at is not None and self.stop_metric.endswith("accuracy")
+        in_share = self.stop_at is not None and self.stop_metric.endswith("accuracy")
         _require(
-            "stop_at", self.stop_at, not share or 0 < (self.stop_at or 0) <= 1, "a share such as 0.99, at most 1"
+            "stop_at", self.stop_at, not in_share or 0 < (self.stop_at or 0) <= 1, "a share such as 0.99, at most 1"
         )
         falls = self.schedule in ("cosine", "linear", "plateau")
         _require("min_lr", self.min_lr, not falls or self.min_lr <= self.lr, f"at most lr, {self.lr:g}")

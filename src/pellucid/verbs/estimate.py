@@ -9,9 +9,16 @@ import numpy as np
 
 from pellucid.engines.engine import engine
 from pellucid.images import Splits
+from pellucid.spec.recipe import Recipe
 from pellucid.spec.run import RunSpec
 from pellucid.training.decisions import decide
+from pellucid.training.stopping import may_end_early
 from pellucid.verbs.train import probe_folder
+
+
+def may_take_less(recipe: Recipe) -> bool:
+    """Whether a training may be shorter than its epochs of whole images: over early, or with smaller ones first."""
+    return may_end_early(recipe) or recipe.side(1) > 0
 
 
 def epoch_seconds(spec: RunSpec, splits: Splits, *, steps: int = 8) -> float:

@@ -13,8 +13,7 @@ from pellucid.storage.runs_root import runs_root
 from pellucid.storage.search_folder import SearchFolder
 from pellucid.training.many import at_once
 from pellucid.training.run import goes_on
-from pellucid.training.stopping import may_end_early
-from pellucid.verbs.estimate import epoch_seconds
+from pellucid.verbs.estimate import epoch_seconds, may_take_less
 from pellucid.verbs.search import checked
 
 
@@ -48,7 +47,7 @@ def search_size(
         "epochs": total * len(asked.seeds),
         "workers": processes,
         "seconds": seconds,
-        "at_most": may_end_early(spec.recipe),
+        "at_most": may_take_less(spec.recipe),
         "begun": (SearchFolder(runs_root(runs), asked.name).path / "search.json").is_file(),
         "many": trials > MANY,
     }

@@ -16,14 +16,15 @@ from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.runs_root import runs_root
 from pellucid.storage.study_folder import StudyFolder
 from pellucid.training.many import at_once
-from pellucid.training.stopping import may_end_early
-from pellucid.verbs.estimate import epoch_seconds
+from pellucid.verbs.estimate import epoch_seconds, may_take_less
 from pellucid.verbs.study_row import is_begun
 from pellucid.verbs.study_specs import reader, spec_of, specs_of
 
-#: Options that change how well a training goes, not how long.
-RATES = ("lr", "epochs", "momentum", "weight_decay", "l2", "schedule", "label_smoothing", "seed", "progressive_size",
-         "progressive_share")  # fmt: skip
+#: Options that change how well a training goes, not how long an epoch of whole images takes.
+RATES = (
+    "lr", "epochs", "momentum", "weight_decay", "l2", "schedule", "label_smoothing", "seed",
+    "progressive_size", "progressive_share",
+)  # fmt: skip
 #: Kinds of training that `estimate` times; further ones are taken to be like these.
 TIMED = 6
 
@@ -35,9 +36,9 @@ def estimate(
 
     A few steps of each kind of training are timed: configurations that differ in rates alone are of one kind. runs:
     where finished trials are looked for. many: whether there are so many that the caller should ask first; of these
-    each level is looked at once, not each combination. at_most: whether a threshold, patience or a budget may
-    leave out some of the epochs whose time is told. more_seeds: how many more it takes until anything can be said
-    of a pair of arms, however different they are.
+    each level is looked at once, not each combination. at_most: whether a threshold, patience or a budget may leave
+    out some of the epochs whose time is told, or smaller images shorten them. more_seeds: how many more it takes until
+    anything can be said of a pair of arms, however different they are.
 
     Raises UsageError, SpecError or DataError for what does not exist or fit.
     """
@@ -82,7 +83,7 @@ def estimate(
         "left": to_do,
         "workers": processes,
         "seconds": total / processes,
-        "at_most": any(map(may_end_early, recipes)),
+        "at_most": any(may_take_less(recipe) for recipe in recipes),
         "many": asked.size > MANY,
         "more_seeds": seeds_to_say(len(asked.seeds), comb(arms, 2)) if arms > 1 else 0,
     }

@@ -72,14 +72,17 @@ def test_of_a_long_list_of_trials_the_first_twenty_are_told(
     assert trials[20:] == more and len(trials) == 20 + len(more)
 
 
-def test_trainings_that_may_end_early_take_at_most_what_is_told(
+def test_trainings_that_may_end_early_or_see_smaller_images_take_at_most_what_is_told(
     pellucid: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    smaller = ["--progressive-size", 25, "--progressive-share", 1]
     told = []
-    for more in ([], ["--patience", 3], ["--stop-at", 0.9]):
-        assert pellucid(*WORDS, "--vary", "lr=0.01", "--seeds", 2, "--dry-run", *more) == 0
-        told.append(", at most about" in capsys.readouterr().out.splitlines()[0])
-    assert told == [False, True, True]
+    for network, more in (("mlp", ["--patience", 3]), ("mlp", ["--stop-at", 0.9]), ("compact_cifar", smaller)):
+        for given in ([], more):
+            words = ("study", network, *WORDS[2:], "--vary", "lr=0.01", "--seeds", 2, "--dry-run", *given)
+            assert pellucid(*words) == 0
+            told.append(", at most about" in capsys.readouterr().out.splitlines()[0])
+    assert told == [False, True] * 3
 
 
 def test_seeds_until_it_is_clear_are_counted_from_the_first_look_on(

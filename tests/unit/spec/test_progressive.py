@@ -27,7 +27,7 @@ def test_a_network_of_the_same_weights_takes_them() -> None:
             8,
             "expected fewer pixels than the images' 8 a side, found 8. Give a smaller number, or 0 for none.",
         ),
-        (GLOBAL, 4, "found 4 too small. global, layer conv1: "),
+        (GLOBAL, 4, "expected images that global can take, found 4. global, layer conv1: "),
         (
             Network("dense", (Flatten(), Dense(10))),
             4,

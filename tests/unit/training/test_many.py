@@ -23,6 +23,7 @@ from pellucid.spec.network import ForeignModule
 from pellucid.spec.run import RunSpec
 from pellucid.storage.run_folder import RunFolder
 from pellucid.training.executors import local
+from pellucid.training.executors.shared import SharedImages
 from pellucid.training.executors.task import Outcome, Task, run_when_free, told
 from pellucid.training.many import opened, run_all
 from pellucid.training.run import goes_on, run
@@ -41,14 +42,24 @@ def weights(root: Path, name: str) -> dict[str, bytes]:
     return {key: array.tobytes() for key, array in RunFolder.open(root, name).load_weights("last").items()}
 
 
-def test_two_processes_give_the_bits_of_one(tmp_path: Path) -> None:
-    specs = [spec(seed) for seed in range(3)]
+def test_two_processes_give_the_bits_of_one_and_share_the_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs, given = [spec(seed) for seed in range(3)], []
+    folder = SharedImages.folder
+
+    def noted(shared: SharedImages, data: DataSpec) -> Path | None:
+        given.append(folder(shared, data))
+        return given[-1]
+
+    monkeypatch.setattr(SharedImages, "folder", noted)
     found = list(run_all(specs, tmp_path / "many", probes=tmp_path, workers=2))
     assert {outcome.spec.id for outcome in found} == {one.id for one in specs}
     for one in specs:
         for _ in run(one, load(DATA), tmp_path / "one", probes=tmp_path):
             pass
         assert weights(tmp_path / "many", one.id) == weights(tmp_path / "one", one.id)
+    assert len(given) == 3 and len(set(given)) == 1 and given[0] is not None and not given[0].exists()
 
 
 @pytest.mark.parametrize(("workers", "threads", "most"), [(None, 1, 4), (None, 2, 2), (None, 8, 1), (3, 8, 3)])

@@ -151,10 +151,8 @@ class TorchTrainer:
         start = self._rows[first].start
         if first != self._ready_from:
             stop = self._rows[min(first + self._at_once, self.steps_per_epoch) - 1].stop
-            self._ready_from, self._ready = (
-                first,
-                self.model.input(self._pixels.index_select(0, self._order[start:stop])),
-            )
+            self._ready = self.model.input(self._pixels.index_select(0, self._order[start:stop]))
+            self._ready_from = first
         return self._ready[rows.start - start : rows.stop - start]
 
     def _add_penalty(self) -> None:
