@@ -37,8 +37,8 @@ def estimate(
     A few steps of each kind of training are timed: configurations that differ in rates alone are of one kind. runs:
     where finished trials are looked for. many: whether there are so many that the caller should ask first; of these
     each level is looked at once, not each combination. at_most: whether a threshold, patience or a budget may leave
-    out some of the epochs whose time is told, or smaller images shorten them. more_seeds: how many more it takes until
-    anything can be said of a pair of arms, however different they are.
+    out some of the epochs whose time is told, or smaller images shorten them. more_seeds: how many more it takes
+    until anything can be said of a pair of arms, however different they are.
 
     Raises UsageError, SpecError or DataError for what does not exist or fit.
     """
