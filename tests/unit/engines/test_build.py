@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -152,6 +153,31 @@ def test_max_pooling_is_the_same_while_scoring(
         monkeypatch.setattr(nn.MaxPool2d, "forward", lambda *_: pytest.fail("places were kept"))
     with torch.inference_mode():
         assert torch.equal(module(x), expected)
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(2, 2, 0), (3, 2, 1), ((1, 3), (1, 2), (0, 1))])
+def test_max_pooling_of_many_values_is_pytorchs_and_keeps_not_its_input(
+    kernel: Any, stride: Any, padding: Any, dtype: torch.dtype, channels_last: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[build.__module__], "_LARGE", 3 * 4 * 9 * 7)
+    ours = build(Network("one", (MaxPool(kernel, stride, padding),)), (9, 7, 4)).train()
+    x = torch.randn(3, 4, 9, 7).to(dtype)
+    x = x.contiguous(memory_format=torch.channels_last) if channels_last else x
+    kept: list[Tensor] = []
+    found: list[Any] = []
+    for pool in (ours, nn.MaxPool2d(kernel, stride, padding)):
+        leaf = x.clone(memory_format=torch.preserve_format).requires_grad_()
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
+            pooled = pool(leaf)
+        pooled.backward(torch.linspace(-1, 1, pooled.numel()).reshape(pooled.shape).to(dtype))
+        found.append((pooled.detach(), leaf.grad, pooled.stride(), leaf.grad.stride(), [t.dtype for t in kept]))
+        kept.clear()
+    (a, da, layout, back, ours_kept), (b, db, theirs_layout, theirs_back, theirs_kept) = found
+    assert torch.equal(a, b) and torch.equal(da, db)
+    assert (layout, back) == (theirs_layout, theirs_back)
+    assert ours_kept == [torch.int64] and sorted(theirs_kept, key=str) == sorted([dtype, torch.int64], key=str)
 
 
 def test_a_gradient_comes_through_flattening_in_the_layout_of_the_images() -> None:

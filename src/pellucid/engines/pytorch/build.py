@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from functools import singledispatch
 from math import prod
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +32,8 @@ _ACTIVATIONS = {
     "sigmoid": nn.Sigmoid,
 }
 _OURS = {"gru": recurrence.gru, "rnn": recurrence.rnn}
+#: Values of a pool's input from which on it is worth a call of 12 microseconds not to keep it.
+_LARGE = 2**21
 
 
 def build(
@@ -158,15 +161,40 @@ class Whitening(nn.Module):
         return y.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else y
 
 
+class _Maximum(torch.autograd.Function):
+    """Max pooling that remembers the places of the maxima but not its input: the gradient needs its shape alone."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, *window: Any) -> Tensor:
+        pooled, places = torch.ops.aten.max_pool2d_with_indices(x, *window)
+        ctx.save_for_backward(places)
+        ctx.shape, ctx.window = x.shape, window
+        found: Tensor = pooled
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,), (places,) = gradients, ctx.saved_tensors
+        channels_last = places.is_contiguous(memory_format=torch.channels_last)
+        order = torch.channels_last if channels_last else torch.contiguous_format
+        like = torch.empty(ctx.shape, dtype=gradient.dtype, device=gradient.device, memory_format=order)  # never read
+        back = torch.ops.aten.max_pool2d_with_indices_backward
+        return back(gradient, like, *ctx.window, (1, 1), False, places), None, None, None
+
+
 class MaxPool(nn.MaxPool2d):
     """Maximum over windows; halves are the maximum of four views while scoring, in inference mode.
 
     PyTorch keeps the place of every maximum (int64), which takes two to four times as long for few channels. Ways of
-    looking run without gradients too, and want to see one pooling operation.
+    looking run without gradients too, and want to see one pooling operation. In training PyTorch would keep the input
+    until the backward pass as well, a convolution's values in most networks.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """N C H W -> N C H' W'."""
+        if self.training and x.requires_grad and x.numel() >= _LARGE:
+            kept: Tensor = _Maximum.apply(x, self.kernel_size, self.stride, self.padding)  # type: ignore[no-untyped-call]
+            return kept
         halves = self.kernel_size == self.stride == (2, 2) and self.padding in (0, (0, 0))
         if not (halves and torch.is_inference_mode_enabled()):
             pooled: Tensor = super().forward(x)
