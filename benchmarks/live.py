@@ -2,12 +2,13 @@
 
     PELLUCID_DATA=... python benchmarks/live.py [CLIENTS [SECONDS]]
 
-Trains `lenet5` on MNIST for one epoch and serves the run. First Chromium, headless, draws on the Live page; the time
-from each pointer event to the moment its answer is drawn (probabilities and all maps) is the page's own, medians over
-50 strokes. Then, while a training of the same network on MNIST goes on beside the server, CLIENTS (50) connections
-each send ten drawings a second for SECONDS (60), one at a time, the next one only after the answer, as the page does.
-Every answer is compared with what the network answers to that drawing alone: its number, its picture and its
-probabilities. Prints errors, mixed answers, and quantiles of the seconds from question to answer.
+Trains `lenet5` on MNIST for one epoch and serves the run. First Chromium, headless, draws on the Live page; the
+time from each pointer event to the moment its answer is drawn (probabilities and all maps) is the page's own,
+medians over the last 50 events of three drawings. Then, while a training of the same network on MNIST goes on
+beside the server, CLIENTS (50) connections each send ten drawings a second for SECONDS (60), one at a time, the
+next one only after the answer, as the page does. Every answer is compared with what the network answers to that
+drawing alone: its number, its picture and its probabilities. Prints errors, mixed answers, and quantiles of the
+seconds from question to answer.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     PELLUCID_DATA=... python benchmarks/loop_overhead.py
 
-`lenet5` on MNIST at batch 128, Adam, float32. Ours: `fit`'s steps as a run takes them (order, gather from bytes,
+`lenet5` on MNIST at batch 128, Adam, float32. Ours: `fit`'s steps as a run takes them (gather from bytes,
 scaling, totals, finite check, gradient norm, learning rate, progress). Bare: the same module and optimizer on the
 same batches, which lie ready as floats. Hot: the same on one batch over and over, which stays in the caches as no
 training's images do. In turn, A B C A B C, 80 repeats of 50 steps each in one process; median ratios with bootstrap

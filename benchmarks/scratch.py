@@ -3,8 +3,8 @@
     python benchmarks/scratch.py [--networks one_conv lenet5 ...] [--repeats 7] [--threads 2]
 
 In turn, A B A B, in one process with the same threads: forward, cross entropy, backward and an Adam step on one batch
-of 100 images that lie in memory as floats. PyTorch as it is without further care: `nn` modules in its own memory
-format, `torch.optim.Adam`, no autocast; `nn.RNN`, `nn.LSTM` and `nn.GRU` for recurrent layers. Both have run warm and
+of 100 images that lie in memory as floats. PyTorch without further care: the engine's modules in channels-first
+memory, `torch.optim.Adam`, no autocast; `nn.RNN`, `nn.LSTM` and `nn.GRU` for recurrent layers. Both have run warm and
 keep freed memory. Seconds are the median of the steps of each turn; the ratio's interval is the range over the turns.
 Peak memory is that of the arrays that a step of ours asks for (tracemalloc).
 """

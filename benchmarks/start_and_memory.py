@@ -3,8 +3,8 @@
     PELLUCID_DATA=... python benchmarks/start_and_memory.py
 
 Start, import and commands are medians of seven processes, from start to end; logits are of `lenet5` on MNIST in
-float32, after one call to warm up; memory is the largest resident set of a process that trains on all of CIFAR-10 for
-ten seconds, the probe of precisions included.
+float32, after one call to warm up; memory is the largest resident set of a process that trains on CIFAR-10's 45,000
+images for ten seconds, reading them and, where its answer is not kept yet, the probe of precisions included.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def main() -> None:
             command = [*PELLUCID, "train", name, "cifar10", *recipe, "--time-budget", "10", "-q", "--no-pictures"]
             child = subprocess.Popen([*command, *runs], stdout=subprocess.DEVNULL)
             _, _, usage = os.wait4(child.pid, 0)
-            print(f"peak memory, {' '.join([name, *recipe[1:]]):26s} {usage.ru_maxrss / 1e6:.2f} GB")
+            print(f"peak memory, {' '.join([name, *recipe[1:]]):26s} {usage.ru_maxrss * 1024 / 1e9:.2f} GB")
 
 
 if __name__ == "__main__":

@@ -2,13 +2,14 @@
 
     PELLUCID_DATA=... python benchmarks/throughput.py [--networks NAME ...] [--repeats 7] [--references DIR]
 
-Each network is trained with Adam at 0.001 by three processes that take turns, A B C A B C: the first round warms up,
-the median of the others counts, with a bootstrap interval (95 %) of the ratio over the rounds. Ours is a run as
-`pellucid train` makes it (precision by the probe). PyTorch is the same build for both; TensorFlow has a virtual
-environment of its own, made on the first run in DIR. The loop begins with our first weights, Keras with its own. Then
-each is asked for its accuracy on 2,000 test images: they have seen the same images equally often. The share of the
-machine's peak is the FLOPs of forward and backward (torch.utils.flop_counter; recurrent layers by hand) over a
-product of two 2048 x 2048 matrices in the same precision, timed in every round.
+Each network is trained with Adam at 0.001 by three processes that take turns, A B C A B C: the first round warms
+up, the median of the others counts, with a bootstrap interval (95 %) of the ratio over the rounds. Ours are the
+steps of `pellucid train` (precision by the probe), without its scores and files. PyTorch is the same build for
+both; TensorFlow has a virtual environment of its own, made on the first run in DIR. The loop begins with our first
+weights, Keras with its own. Then each is asked for its accuracy on 2,000 test images: they have seen the same
+images equally often. The share of the machine's peak is the FLOPs of forward and backward
+(torch.utils.flop_counter; recurrent layers by hand) over a product of two 2048 x 2048 matrices in the same
+precision, timed in every round.
 """
 
 from __future__ import annotations
