@@ -13,9 +13,25 @@ from pellucid.errors import InterruptedRunError
 
 
 class Interrupt:
-    """Whether the user has asked to stop."""
+    """Whether the user has asked to stop, here or where the work is given out."""
 
-    requested = False
+    _asked = False
+
+    @property
+    def requested(self) -> bool:
+        return self._asked or _stopping.is_set()
+
+
+#: Whether this process has been asked to stop what it does, and whatever it would begin after.
+_stopping = threading.Event()
+
+
+def stop_on_request() -> None:
+    """SIGUSR1 asks for an orderly end from now on, however often it comes, where a second SIGINT would end at once.
+
+    For a process that trains for another one: it ends the run that it is at, and any that it would still begin.
+    """
+    signal.signal(signal.SIGUSR1, lambda signum, frame: _stopping.set())
 
 
 @contextmanager
@@ -30,9 +46,9 @@ def interruptible() -> Iterator[Interrupt]:
         return
 
     def handle(signum: int, frame: FrameType | None) -> None:
-        if interrupt.requested:
+        if interrupt._asked:
             os._exit(InterruptedRunError.exit_code)
-        interrupt.requested = True
+        interrupt._asked = True
         # os.write: printing is not safe inside a handler that may have interrupted a print
         os.write(2, b"\nStopping after this step and saving a checkpoint. Ctrl-C again leaves at once.\n")
 

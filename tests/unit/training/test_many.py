@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -17,7 +18,7 @@ import pytest
 
 from pellucid import catalog
 from pellucid.datasets._load import load
-from pellucid.errors import UsageError
+from pellucid.errors import InterruptedRunError, UsageError
 from pellucid.spec import DataSpec, Recipe
 from pellucid.spec.network import ForeignModule
 from pellucid.spec.run import RunSpec
@@ -129,6 +130,22 @@ def test_killed_processes_are_replaced_and_a_run_that_kills_is_given_up(
     specs = [spec(seed) for seed in (1, 6, 7)]
     found = {one.spec.seed: one for one in run_all(specs, tmp_path, probes=tmp_path, workers=2)}
     assert "without a word" in found[1].error and found[6].result and found[7].result
+
+
+def test_a_signal_to_the_one_process_stops_the_others_too(tmp_path: Path) -> None:
+    specs = [replace(spec(seed), recipe=Recipe(epochs=100_000)) for seed in range(3)]
+
+    def stop() -> None:
+        while not all((tmp_path / one.id / "metrics.jsonl").exists() for one in specs[:2]):
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)  # as kill does: no terminal, which would tell all of them
+
+    threading.Thread(target=stop, daemon=True).start()
+    with pytest.raises(InterruptedRunError, match="stopped with 3 runs to go"):
+        list(run_all(specs, tmp_path, probes=tmp_path / "probes", workers=2))
+    for one in specs[:2]:
+        assert RunFolder.open(tmp_path, one.id).events()[-1]["event"] == "interrupted"
+    assert not RunFolder.exists(tmp_path, specs[2].id)
 
 
 def test_a_module_is_refused(tmp_path: Path) -> None:

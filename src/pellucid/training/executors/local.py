@@ -13,8 +13,9 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import replace
-from multiprocessing import parent_process
+from multiprocessing import active_children, parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from threading import Thread
@@ -26,6 +27,7 @@ from pellucid.errors import InterruptedRunError
 from pellucid.storage.run_folder import is_locked
 from pellucid.training.executors.shared import SharedImages
 from pellucid.training.executors.task import Outcome, Task, run_when_free, stopped
+from pellucid.training.interrupt import stop_on_request
 
 #: A run whose process ends this often without a word is given up: it would take down every process it is given.
 ATTEMPTS = 2
@@ -106,7 +108,8 @@ class Processes:
             for task in running.values():
                 attempts[task.spec.id] = attempts.get(task.spec.id, 0) + (len(running) == 1)
         except (KeyboardInterrupt, InterruptedRunError):  # the one here, or the one of a worker
-            self.close()  # each worker has had the signal too, and saves its state
+            _stop_all()
+            self.close()
             raise stopped(len(waiting) + len(running)) from None
 
     def _opened(self, engine: str) -> ProcessPoolExecutor:
@@ -125,6 +128,14 @@ def at_once(threads: int | None, workers: int | None = None) -> int:
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _stop_all() -> None:
+    """Asks our processes for an orderly end. Ctrl-C in a terminal reaches them too, a signal to this one does not."""
+    for process in active_children():
+        if isinstance(process, _Process) and process.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGUSR1)
 
 
 class _Process(SpawnProcess):
@@ -152,6 +163,7 @@ class _Spawn(SpawnContext):
 
 def _warm_up(name: str) -> None:
     """Pays for the imports before the first run is timed."""
+    stop_on_request()
     Thread(target=_leave_with_parent, daemon=True).start()
     engine(name).environment()
 

@@ -1,4 +1,4 @@
-"""A Ray cluster (moritz2018): one task a run, one core each, begun again on another node when its own dies.
+"""A Ray cluster (moritz2018): one task a run, a core for each thread, begun again on another node when its own dies.
 
 All nodes must have pellucid and see the folder of runs under one path: what is kept there, not what Ray keeps, says
 how far a run is. A run that is begun again goes on from its last checkpoint to the same bits, so a dead node costs
@@ -26,7 +26,7 @@ STORE_BYTES = 100 * 2**20
 
 
 class Cluster:
-    """An `Executor` of `workers` tasks at once, by default as many as the cluster has cores.
+    """An `Executor` of `workers` tasks at once, by default as many as the cluster has cores for.
 
     address: of a cluster, by default RAY_ADDRESS; without either a Ray of this machine is started and ended. A
     connection that was there before is used and kept. `run` raises UsageError where Ray is not installed or no
@@ -41,14 +41,18 @@ class Cluster:
         """See `Executor`."""
         ray = self._connected()
         variables = {name: os.environ[name] for name in VARIABLES if name in os.environ}
-        remote = ray.remote(num_cpus=1, max_retries=RETRIES)(_trained)
+        remote = ray.remote(max_retries=RETRIES)(_trained)
+        most = max((int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]), default=0)
         waiting = list(tasks)
         running: dict[Any, Task] = {}
         try:
             while waiting or running:
                 while waiting and (self._workers is None or len(running) < self._workers):
                     task = waiting.pop(0)
-                    running[remote.remote(task, root.absolute(), probes, variables)] = task
+                    # a core for each thread, as far as a node has them; as many at once as are asked for
+                    share = 1 if self._workers else max(1, min(task.spec.threads or 1, most))
+                    sent = remote.options(num_cpus=share).remote(task, root.absolute(), probes, variables)
+                    running[sent] = task
                 done, _ = ray.wait(list(running), num_returns=1)
                 for reference in done:
                     yield _outcome(ray, reference, running[reference])

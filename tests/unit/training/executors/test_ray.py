@@ -9,7 +9,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,8 +20,10 @@ from pellucid.errors import InterruptedRunError, UsageError
 from pellucid.spec.study import Study
 from pellucid.storage.run_folder import RunFolder
 from pellucid.training.executors import ray as on_ray
+from pellucid.training.executors.task import Outcome, Task
 from pellucid.verbs.made_study import made_study
 from pellucid.verbs.study import study
+from pellucid.verbs.study_specs import specs_of
 
 ray = pytest.importorskip("ray")
 
@@ -117,6 +121,35 @@ def test_a_cluster_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(ray, "init", refuse)
     with pytest.raises(UsageError, match=r"a Ray cluster at 10.0.0.1:6379, found none \(no answer\).*ray start"):
         study(asked(1, 1), runs=tmp_path, executor="ray", address="10.0.0.1:6379")
+
+
+@pytest.mark.parametrize(("workers", "threads", "share"), [(None, 2, 2), (None, None, 1), (None, 9, 4), (3, 2, 1)])
+def test_a_run_takes_a_core_for_each_thread_as_far_as_a_node_has_them(
+    workers: int | None, threads: int | None, share: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_for: list[float] = []
+    wanted = [replace(spec, threads=threads) for _, spec in specs_of(asked(1, 1))]
+
+    class Remote:
+        def options(self, *, num_cpus: float) -> Remote:
+            asked_for.append(num_cpus)
+            return self
+
+        def remote(self, task: Task, *_: Any) -> Task:
+            return task
+
+    node = {"Alive": True, "Resources": {"CPU": 4.0}}
+    fake = SimpleNamespace(
+        remote=lambda **_: lambda function: Remote(),
+        nodes=lambda: [node, {"Alive": False, "Resources": {"CPU": 64.0}}, {"Alive": True, "Resources": {}}],
+        wait=lambda tasks, **_: (tasks[:1], tasks[1:]),
+        get=lambda task: Outcome(task.spec, {}),
+        exceptions=ray.exceptions,
+    )
+    cluster = on_ray.Cluster(workers)
+    monkeypatch.setattr(cluster, "_connected", lambda: fake)
+    outcomes = list(cluster.run([Task(one) for one in wanted], tmp_path, probes=tmp_path))
+    assert len(outcomes) == len(wanted) and asked_for == [share] * len(wanted)
 
 
 def test_what_ray_says_of_a_dead_process_is_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
