@@ -82,7 +82,7 @@ def search(
         return
     say(line)
     if size["many"] and not yes:
-        typer.confirm("Begin? (--yes does not ask)", abort=True)
+        typer.confirm("Begin? (--yes does not ask)", abort=True, err=True)
     with watched(runs, quiet=json) as watcher:
         found = verb.search(
             asked,

@@ -133,7 +133,7 @@ def study(
         return
     say(told)
     if size["many"] and not yes:
-        typer.confirm("Begin? (--yes does not ask)", abort=True)
+        typer.confirm("Begin? (--yes does not ask)", abort=True, err=True)
     with watched(runs, quiet=json) as watcher:
         found = verb.study(
             asked,

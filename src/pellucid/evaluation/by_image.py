@@ -13,6 +13,9 @@ from scipy import stats
 from pellucid.errors import UsageError
 from pellucid.evaluation.comparison import ALPHA, POWER
 
+#: Times the test images there are, beyond which nobody is told how many more it takes.
+BEYOND = 20
+
 
 @dataclass(frozen=True)
 class Crossed:
@@ -72,11 +75,13 @@ def crossed(first: NDArray[np.bool_], second: NDArray[np.bool_], *, alpha: float
     enough = seeds if of_seeds / seeds * bar < 1 else ceil(2 * of_seeds * bar)
     more = max(1, ceil((of_images + error / enough) / (1 / bar - of_seeds / enough)) - images)
     also = f"{enough - seeds:,} more seed{'s' * (enough - seeds > 1)} and " if enough > seeds else ""
-    plural = "s" * (more > 1)
+    needs = f"about {also}{more:,} more test image{'s' * (more > 1)}"
+    if more > BEYOND * images:
+        needs = f"a difference as small takes more than {BEYOND} times as many test images"
     if also:
-        words = f"{points}: inconclusive, and seeds alone will not do: about {also}{more:,} more test image{plural}"
+        words = f"{points}: inconclusive, and seeds alone will not do: {needs}"
     else:
-        words = f"{points}: no number of seeds will do: about {more:,} more test image{plural}"
+        words = f"{points}: no number of seeds will do: {needs}"
     return Crossed(mean, low, high, "images", more, words, points)
 
 

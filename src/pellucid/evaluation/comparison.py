@@ -245,6 +245,8 @@ def _pair(
         verdict = "no difference"
         largest = max(abs(low), abs(high))
         words = f"no difference larger than {told(largest)} shown between {first} and {second}"
+        if not largest:
+            words = f"no difference seen: {first} and {second} gave equal values in each of {n} seeds"
         if low > 0 or high < 0:
             chance = f", which among {family} pairs may be chance" if p <= alpha else ""
             words += f" ({told(mean)} seen, p = {p:.2g}{chance})"

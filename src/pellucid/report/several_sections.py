@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +20,7 @@ from pellucid.errors import DataError, StorageError
 from pellucid.report.run.answers import Answers, answers
 from pellucid.report.section import Section, applying, named
 from pellucid.spec.network import ForeignModule
+from pellucid.verbs.answered_alike import answered_alike
 from pellucid.verbs.compare import compare
 from pellucid.verbs.networks import totals
 from pellucid.verbs.run import Run
@@ -166,7 +166,7 @@ def alone(runs: Sequence[Run]) -> Section | None:
     if len(runs) != 2:
         return None
     first, second = (_known(run) for run in runs)
-    if first is None or second is None or not np.array_equal(first.labels, second.labels):
+    if first is None or second is None or not _are_tested_alike(list(zip(runs, (first, second), strict=True))):
         return None
     right = [one.logits.argmax(1) == one.labels for one in (first, second)]
     if np.array_equal(*right):
@@ -222,13 +222,8 @@ def _known(run: Run) -> Answers | None:
 
 
 def _are_tested_alike(scored: Sequence[tuple[Run, Answers]]) -> bool:
-    """Whether there are several, and all answered the same test images, however these were read and seen."""
-    same: dict[str, Any] = {"size": None, "channels": None, "views": (), "validation_size": None, "subset": None}
-    specs = [replace(run.spec.data, **same) for run, _ in scored]
-    return len(scored) > 1 and all(
-        spec == specs[0] and np.array_equal(known.labels, scored[0][1].labels)
-        for spec, (_, known) in zip(specs, scored, strict=True)
-    )
+    """Whether there are several, and all answered the same test images, however these were seen."""
+    return len(scored) > 1 and answered_alike([(run.folder.manifest, known.labels) for run, known in scored])
 
 
 def _drawn(drawn: int, begun: int, given: int) -> list[str]:

@@ -30,7 +30,7 @@ SENTENCES = 22
 def verdicts(study: Studied) -> Section:
     """What can be said, and of how many runs."""
     asked = study.study
-    done = len(study.rows) - len(study.failed)
+    done = sum(row.status != "untrained" for row in study.rows)
     arms = len(study.chosen)
     question = (
         f"Which of {arms} configuration{'s' * (arms != 1)} has the best {asked.metric.replace('_', ' ')}, and is the "

@@ -190,6 +190,14 @@ class Study:
         """The arm to which a configuration belongs: its compared levels."""
         return label({name: value for name, value in config.items() if self.listed or name in self.compared})
 
+    def families(self) -> list[list[str]]:
+        """The arms that are compared with each other: those of one data set."""
+        data: dict[str, str] = {}
+        for config in self.configs():
+            whole = {**self.base, **config}
+            data.setdefault(self.arm(config), repr((whole.get("data"), whole.get("path"))))
+        return [[arm for arm, own in data.items() if own == one] for one in dict.fromkeys(data.values())]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
         return {
@@ -275,5 +283,5 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
             found += differences(*names)
         else:
             was, now = ("nothing" if one is None else _plain(one) for one in (before, after))
-            found.append(f"{key}: {was} was, {now} is")
+            found.append(f"{key}: it was {was}, now {now}")
     return found

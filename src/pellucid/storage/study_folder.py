@@ -67,7 +67,7 @@ class StudyFolder:
         if not _NAME.fullmatch(name):
             raise UsageError(
                 f"{self.kind} {name[:110]!r}: expected a name of small letters, digits, '.', '_' and '-', at most "
-                "100."
+                "100. Say another with --name, or name = in its file."
             )
         self.path = root / self.kinds / name
 

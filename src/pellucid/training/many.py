@@ -42,7 +42,10 @@ def same_images(specs: Sequence[RunSpec], root: Path) -> None:
     for spec in specs:
         if not RunFolder.exists(root, spec.id):
             continue
-        then = RunFolder.open(root, spec.id).manifest["fingerprint"]
+        try:
+            then = RunFolder.open(root, spec.id).manifest["fingerprint"]
+        except DamagedError:  # an outcome of its own, with the reason
+            continue
         if spec.data not in now:
             now[spec.data] = load(spec.data).fingerprint()
         if then != now[spec.data]:

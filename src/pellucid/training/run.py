@@ -7,6 +7,7 @@ byte for byte, since every step is a function of the state and of (seed, epoch, 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from typing import Any
 
 from pellucid.engines.engine import Engine, Trainer, engine
 from pellucid.errors import DataError, DivergedError, InterruptedRunError, StorageError
-from pellucid.images import Splits
+from pellucid.images import Images, Splits
 from pellucid.spec.network import Network
 from pellucid.spec.progressive import check_progressive
 from pellucid.spec.run import RunSpec
@@ -170,10 +171,17 @@ def _manifest(spec: RunSpec, splits: Splits, decisions: Decisions, chosen: Engin
         "scaling": {"scale": list(splits.scaling.scale), "shift": list(splits.scaling.shift)},
         "sizes": {name: len(images) for name, images in splits},
         "fingerprint": splits.fingerprint(),
+        "test_files": files_of(splits.test, spec.data.path),
         "decisions": decisions.to_dict(),
         "environment": environment(chosen, decisions.threads),
         "created": _now(),
     }
+
+
+def files_of(images: Images, folder: str | None) -> str:
+    """SHA-256 over the folder and the names of the images' files, in their order; "" for a set that has no files."""
+    names = "\n".join([str(folder), *images.sources])
+    return hashlib.sha256(names.encode(errors="surrogateescape")).hexdigest() if images.sources else ""
 
 
 def _now() -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from pellucid.errors import DataError
 from pellucid.evaluation.by_image import mcnemar
 from pellucid.evaluation.comparison import ALPHA
+from pellucid.verbs.answered_alike import answered_alike
 from pellucid.verbs.run import Run
 
 
@@ -59,7 +58,8 @@ def compare(first: Run, second: Run) -> Comparison:
         if kept is None:
             raise DataError(f"{run.id}: expected answers on test images, found none. Train it with a test split.")
         sides.append(kept)
-    if not np.array_equal(sides[0]["labels"], sides[1]["labels"]):
+    runs = zip((first, second), sides, strict=True)
+    if not answered_alike([(run.folder.manifest, kept["labels"]) for run, kept in runs]):
         raise DataError(
             f"{first.id}, {second.id}: expected the same test images, found {len(sides[0]['labels']):,} and "
             f"{len(sides[1]['labels']):,} that differ. Compare runs of one data set and split."

@@ -9,7 +9,6 @@ from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.tensorboard import Session, write_hparams
 from pellucid.verbs.searched import Searched
 from pellucid.verbs.studied import Studied
-from pellucid.verbs.study_row import is_begun
 
 
 def study_events(found: Studied) -> Path:
@@ -20,7 +19,7 @@ def study_events(found: Studied) -> Path:
     sessions = [
         Session(RunFolder.open(found.root, row.run), dict(row.trial.config), row.trial.label, test=found.is_told(row))
         for row in found.rows
-        if is_begun(found.root, row.run)
+        if row.recipe  # begun, and not damaged
     ]
     return write_hparams(found.root / "studies" / found.study.name / "tensorboard", sessions)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from pellucid.displays.display import plain
 from pellucid.displays.numbers import difference_unit, limits
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
+from pellucid.errors import DamagedError
 from pellucid.evaluation.by_image import Crossed, crossed
 from pellucid.evaluation.comparison import ALPHA, LOOKS, Both, Pair, Summary, compare_pairs, summary
 from pellucid.spec.factor import Factor
@@ -23,11 +25,20 @@ from pellucid.spec.recipe import higher_is_better
 from pellucid.spec.study import Config, Study, Trial, label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.study_folder import Progress
+from pellucid.verbs.answered_alike import answered_alike
 from pellucid.verbs.study_claims import claims
 from pellucid.verbs.study_row import Row, key_of, other_seeds
 from pellucid.verbs.study_tables import arm_table
 from pellucid.verbs.study_thresholds import TIMES, Horizons, medians, waited
 from pellucid.verbs.study_verdicts import cautions, standing
+
+
+class _Answers(NamedTuple):
+    """Of a run: which test images it gets right, their labels, and its manifest."""
+
+    right: NDArray[np.bool_]
+    labels: NDArray[np.int64]
+    manifest: Mapping[str, Any]
 
 
 class Studied:
@@ -50,7 +61,7 @@ class Studied:
         self.rows = [Row.read(root, trial, run, errors) for trial, run in runs]
         #: Whether trainings end at a threshold.
         self.stops = any(row.stops for row in self.rows)
-        self._answers: dict[str, dict[int, tuple[NDArray[np.bool_], NDArray[np.int64]]]] = {}
+        self._answers: dict[str, dict[int, _Answers]] = {}
 
     @classmethod
     def of_progress(cls, study: Study, root: Path, kept: Progress) -> Studied:
@@ -166,7 +177,10 @@ class Studied:
         return [one.value(metric) for one in self.of(config)]
 
     def _largest_fall(self, row: Row) -> float | None:
-        records = RunFolder.open(self.root, row.run).metrics()
+        try:
+            records = RunFolder.open(self.root, row.run).metrics()
+        except DamagedError:
+            return None
         values = [record["validation_accuracy"] for record in records]
         return None if None in values or not values else float(np.max(np.maximum.accumulate(values) - values))
 
@@ -175,10 +189,11 @@ class Studied:
         """Arms whose best value of a tuned factor is the first or last that was tried: it may lie beyond."""
         found = []
         for arm, config in self.chosen.items():
+            whose = f"{arm}: " if len(self.chosen) > 1 else ""
             for factor in self.study.tuned:
-                if self._at_edge(config, factor):
+                if arm in self.summaries and self._at_edge(config, factor):
                     found.append(
-                        f"{arm}: best {factor.name} {config[factor.name]:g} is at the edge of what was tried"
+                        f"{whose}best {factor.name} {config[factor.name]:g} is at the edge of what was tried"
                     )
         return found
 
@@ -194,10 +209,11 @@ class Studied:
 
     @cached_property
     def pairs(self) -> list[Pair]:
-        """Every two arms, paired by seed."""
+        """Every two arms of one data set, paired by seed."""
         higher = higher_is_better(self.study.metric)
         unit, scale = difference_unit(self.study.metric)
-        found = [self.beside(one, two) for one, two in itertools.combinations(self.summaries, 2)]
+        families = [[arm for arm in arms if arm in self.summaries] for arms in self.study.families()]
+        found = [self.beside(one, two) for arms in families for one, two in itertools.combinations(arms, 2)]
         return [
             replace(pair, words=pair.words + self.less(pair.first, pair.second))
             for pair in compare_pairs(found, unit=unit, scale=scale, higher=higher, alpha=self.alpha)
@@ -215,14 +231,21 @@ class Studied:
         return cut + self.left_out(first, second, metric=metric)
 
     def left_out(self, *arms: str, metric: str | None = None) -> str:
-        """Which seeds of the arms failed, and so say nothing: an arm that often fails is not better for that."""
+        """Which seeds of the arms failed, and so say nothing: an arm that often fails is not better for that.
+
+        Those that are not trained yet are told apart.
+        """
         told = []
-        for arm in arms:
-            rows, values = self.of(self.chosen[arm]), self.values(self.chosen[arm], metric)
-            failed = sum(row.result is None and value is None for row, value in zip(rows, values, strict=True))
-            if failed:
-                told.append(f"{failed} of {len(rows)} seeds of {arm}")
-        return f" (left out: {' and '.join(told)}, which failed)" if told else ""
+        for status, words in (("failed", "failed"), ("untrained", "are not trained yet")):
+            counts = []
+            for arm in arms:
+                rows, values = self.of(self.chosen[arm]), self.values(self.chosen[arm], metric)
+                without = sum(row.status == status and v is None for row, v in zip(rows, values, strict=True))
+                if without:
+                    counts.append(f"{without} of {len(rows)} seeds of {arm}")
+            if counts:
+                told.append(f"{' and '.join(counts)}, which {words}")
+        return f" (left out: {'; '.join(told)})" if told else ""
 
     @property
     def alpha(self) -> float:
@@ -238,47 +261,60 @@ class Studied:
         """
         ours, theirs = (self._read_answers(self.chosen[arm]) for arm in (first, second))
         seeds = [seed for seed in ours if seed in theirs]
-        labels = [one[seed][1] for one in (ours, theirs) for seed in seeds]
-        if not seeds or not all(np.array_equal(one, labels[0]) for one in labels):
+        tests = [(one[seed].manifest, one[seed].labels) for one in (ours, theirs) for seed in seeds]
+        if not seeds or not answered_alike(tests):
             return None
-        own, other = (np.stack([one[seed][0] for seed in seeds]) for one in (ours, theirs))
-        return own, other, labels[0]
+        own, other = (np.stack([one[seed].right for seed in seeds]) for one in (ours, theirs))
+        return own, other, tests[0][1]
 
-    def _read_answers(self, config: Config) -> dict[int, tuple[NDArray[np.bool_], NDArray[np.int64]]]:
+    def _read_answers(self, config: Config) -> dict[int, _Answers]:
         """By seed, of the runs that have predictions; kept, since each arm is in many pairs."""
         key = label(config)
         if key not in self._answers:
             self._answers[key] = {}
             for row in self.of(config):
-                kept = RunFolder.open(self.root, row.run).predictions() if row.result else None
-                if kept is not None:
-                    self._answers[key][row.trial.seed] = kept["logits"].argmax(1) == kept["labels"], kept["labels"]
+                if row.result is None:
+                    continue
+                folder = RunFolder.open(self.root, row.run)
+                with suppress(DamagedError):
+                    kept = folder.predictions()
+                    if kept is not None:
+                        right = kept["logits"].argmax(1) == kept["labels"]
+                        self._answers[key][row.trial.seed] = _Answers(right, kept["labels"], folder.manifest)
         return self._answers[key]
 
-    def over_images(self, pair: Pair) -> Crossed | None:
-        """The pair's difference over new seeds and new test images.
+    def over_images(self, pair: Pair, *, family: int) -> Crossed | None:
+        """The pair's difference over new seeds and new test images. family: pairs that it is told among.
 
         None without predictions of two seeds in both, or where the arms were tested on other images.
         """
         both = self.answers(pair.first, pair.second)
         if both is None or len(both[0]) < 2:
             return None
-        return crossed(both[0], both[1], alpha=self.alpha / len(self.pairs))
+        return crossed(both[0], both[1], alpha=self.alpha / family)
 
     @property
     def best(self) -> str | None:
-        """The arm that validation prefers."""
-        return next((arm for arm in self.ranked() if arm in self.summaries), None)
+        """The arm that validation prefers; None for arms of several data sets (`bests`)."""
+        return self.bests[0] if self.bests and len(self.study.families()) == 1 else None
+
+    @cached_property
+    def bests(self) -> list[str]:
+        """Of each data set the arm that validation prefers, where one has a result."""
+        known = [arm for arm in self.ranked() if arm in self.summaries]
+        first = [next((arm for arm in known if arm in arms), None) for arms in self.study.families()]
+        return [arm for arm in first if arm is not None]
 
     @property
     def is_clear(self) -> bool:
         """Whether the arm that validation prefers differs from every other: no seed more would change the choice."""
-        rivals = [pair for pair in self.pairs if self.best in (pair.first, pair.second)]
+        rivals = [pair for pair in self.pairs if {pair.first, pair.second} & {*self.bests}]
         return all(pair.verdict in ("better", "worse") for pair in rivals)
 
     @property
     def failed(self) -> list[Row]:
-        return [row for row in self.rows if row.result is None]
+        """Trials that ended without a result; those not trained yet are none of them."""
+        return [row for row in self.rows if row.status == "failed"]
 
     def verdicts(self) -> list[str]:
         """What can be said, in sentences, the best arm first, and what takes something away (`study_verdicts`)."""
@@ -330,6 +366,7 @@ class Studied:
                 **({"thresholds": medians(self)} if self.stops else {}),
                 "pairs": [vars(pair) for pair in self.pairs],
                 "best": self.best,
+                "bests": self.bests,
                 "verdicts": self.verdicts(),
                 "claims": self.claims(),
                 "reported": dict(self.study.reported),

@@ -114,8 +114,11 @@ def first_look(asked: Study) -> Study:
 
     Raises UsageError where there are no two arms that could differ.
     """
-    if len({asked.arm(config) for config in asked.configs()}) < 2:
-        raise UsageError(f"study {asked.name}: expected two arms or more to add seeds until they differ, found one.")
+    if max(map(len, asked.families())) < 2:
+        raise UsageError(
+            f"study {asked.name}: expected two arms or more of one data set to add seeds until they differ, found "
+            "one."
+        )
     asked = replace(asked, until_clear=True)
     return asked if len(asked.seeds) in LOOKS else _next_look(asked) or asked
 

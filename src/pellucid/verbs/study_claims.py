@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from pellucid.displays.numbers import difference_unit, limits, measured
 from pellucid.evaluation.comparison import Pair, compare_pairs, summary
 from pellucid.spec.recipe import higher_is_better
 from pellucid.spec.study import Claim
+from pellucid.verbs.study_verdicts import told_over_images
 
 if TYPE_CHECKING:
     from pellucid.verbs.studied import Studied
@@ -80,5 +82,7 @@ def _answer(found: Studied, claim: Claim, compared: dict[str, list[Pair]]) -> st
     if pair is None or not pair.n:
         return "not answered: trials are missing"
     told = {"better": "stands", "no difference": "not shown", "too few seeds": "open"}
-    less = found.less(pair.first, pair.second, _claim_metric(found, claim))
-    return f"{told.get(pair.verdict, 'the reverse is so')}: {pair.words}{less}{pair.needs}"
+    metric = _claim_metric(found, claim)
+    whole = replace(pair, words=pair.words + found.less(pair.first, pair.second, metric))
+    family = len(compared) * len(pairs)  # alpha is shared out among metrics, then among their pairs
+    return f"{told.get(pair.verdict, 'the reverse is so')}: {told_over_images(found, whole, metric, family=family)}"

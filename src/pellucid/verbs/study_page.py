@@ -23,7 +23,7 @@ from pellucid.displays.image_grid import ImageGrid
 from pellucid.displays.numbers import is_share, limits
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
-from pellucid.errors import DataError, StorageError, unknown_name
+from pellucid.errors import DamagedError, DataError, StorageError, unknown_name
 from pellucid.evaluation.comparison import Summary, summary
 from pellucid.evaluation.grid import variance_shares
 from pellucid.spec.study import Config, label
@@ -31,7 +31,7 @@ from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs.run import Run
 from pellucid.verbs.studied import Studied
 from pellucid.verbs.study_reported import other_numbers
-from pellucid.verbs.study_row import is_begun
+from pellucid.verbs.study_row import Row, is_begun
 from pellucid.verbs.study_tables import pair_table
 from pellucid.verbs.study_thresholds import threshold_table, waiting
 
@@ -56,8 +56,7 @@ def page(found: Studied) -> Page:
     if found.pairs:
         shown.append(pair_table(found))
     shown += [*by_epoch(found), *factors(found), *all_evidence(found)]
-    if found.failed:
-        failed = [(row.trial.label, row.trial.seed, row.reason) for row in found.failed]
+    if failed := [(row.trial.label, row.trial.seed, row.reason) for row in found.failed]:
         shown.append(Table(("configuration", "seed", "reason"), failed, title="Trials that failed or diverged"))
     return Page(shown, title=f"Study {found.study.name}: {len(found.rows)} trials")
 
@@ -102,12 +101,12 @@ def curves(
         lines = {}
         broken_off[arm] = [f"seed {row.trial.seed}" for row in found.of(config) if not row.result]
         for row in found.of(config):
-            if not is_begun(found.root, row.run):
+            read = _epochs(found, row)
+            if read is None:
                 continue
-            folder = RunFolder.open(found.root, row.run)
-            records = folder.metrics()
+            records, timings = read
             _check(metric, records)
-            seconds = np.cumsum([one["seconds"] for one in folder.timings()]).tolist()
+            seconds = np.cumsum([one["seconds"] for one in timings]).tolist()
             places = seconds if x == "second" else [float(record[x]) for record in records]
             known = [(at, one[metric]) for at, one in zip(places, records, strict=False) if one[metric] is not None]
             if known:
@@ -123,6 +122,15 @@ def curves(
         log_y=log_y,
     )
     return _titled(found, picture)
+
+
+def _epochs(found: Studied, row: Row) -> tuple[list[dict[str, Any]], list[dict[str, Any]]] | None:
+    """Records and timings of a trial's epochs; None where nothing was begun, or what is there is damaged."""
+    try:
+        folder = RunFolder.open(found.root, row.run) if is_begun(found.root, row.run) else None
+        return (folder.metrics(), folder.timings()) if folder else None
+    except DamagedError:
+        return None
 
 
 def _check(metric: str, records: Sequence[Mapping[str, Any]]) -> None:
@@ -145,8 +153,8 @@ def steadiness(found: Studied, metric: str = "validation_accuracy") -> Display:
     """Spread over seeds by epoch."""
     runs = {}
     for arm, config in drawn(found):
-        folders = [RunFolder.open(found.root, row.run) for row in found.of(config) if row.result]
-        records = [folder.metrics() for folder in folders]
+        read = [_epochs(found, row) for row in found.of(config) if row.result]
+        records = [one[0] for one in read if one is not None]
         _check(metric, records[0] if records else [])
         lines = [[record[metric] for record in one] for one in records]
         runs[arm] = [line for line in lines if None not in line]
@@ -167,10 +175,11 @@ def factors(found: Studied) -> list[Display]:
         grid[at] = [np.nan if value is None else value for value in by_seed]
     shown: list[Display] = [main_effects(found, grid)]
     names = [one.name for one in study.factors]
-    whole = np.isfinite(grid).reshape(-1, len(study.seeds)).all(0)  # seeds without a failed trial
+    whole = np.isfinite(grid).reshape(-1, len(study.seeds)).all(0)  # seeds of which all trials have a result
     if whole.sum() > 1:  # one seed cannot tell an interaction from chance
         rows = [(name, f"{100 * share:.1f} %") for name, share in variance_shares(grid[..., whole], names).items()]
-        out = "" if whole.all() else f"; {(~whole).sum()} of {whole.size} seeds left out, of which a trial failed"
+        less = f"{(~whole).sum()} of {whole.size} seeds left out, of which a trial has no result"
+        out = "" if whole.all() else f"; {less}"
         title = f"What makes the difference in {metric.replace('_', ' ')}, chance included{out}"
         shown.append(Table(("source", "share of the variance"), rows, title=title))
     # a seed that failed is left out; a level of another factor is not, or cells would be of different levels

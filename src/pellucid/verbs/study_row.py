@@ -12,6 +12,9 @@ from pellucid.spec.study import Config, Study, Trial
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.study_folder import Progress
 
+#: The reason of a trial without a result that nothing is known of: it is still to come, or was stopped.
+NOT_YET = "not trained yet"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -33,6 +36,13 @@ class Row:
     def read(cls, root: Path, trial: Trial, run: str, errors: Mapping[str, str]) -> Row:
         """From the folder of its run. errors: of runs that could not note their own, by id."""
         return cls(trial, run, *outcome(root, run, errors))
+
+    @property
+    def status(self) -> str:
+        """ "finished", "failed" or, where it has not ended and no reason is known, "untrained"."""
+        if self.result is not None:
+            return "finished"
+        return "untrained" if self.reason == NOT_YET else "failed"
 
     @property
     def stops(self) -> bool:
@@ -70,7 +80,7 @@ class Row:
             "configuration": dict(self.trial.config),
             "seed": self.trial.seed,
             "run": self.run,
-            "status": (self.result or {}).get("status", "failed"),
+            "status": self.status,
             "reason": self.reason,
             "epochs": (self.result or {}).get("epochs"),
             **{name: self.value(name) for name in names},
@@ -110,7 +120,7 @@ def outcome(root: Path, run_id: str, errors: Mapping[str, str]) -> Outcome:
     except StorageError as error:  # damaged
         return Outcome(None, str(error), {}, False, "")
     if kept is None:
-        return Outcome(None, errors.get(run_id, "not trained yet"), recipe, False, precision)
+        return Outcome(None, errors.get(run_id, NOT_YET), recipe, False, precision)
     finished = kept.get("status") == "finished"
     return Outcome(kept if finished else None, str(kept.get("reason", "")), recipe, True, precision)
 

@@ -40,14 +40,15 @@ def estimate(
     out some of the epochs whose time is told, or smaller images shorten them. more_seeds: how many more it takes
     until anything can be said of a pair of arms, however different they are.
 
-    Raises UsageError, SpecError or DataError for what does not exist or fit.
+    Raises UsageError, SpecError or DataError for what does not exist or fit, its name included.
     """
+    folder = StudyFolder(runs_root(runs), asked.name)
     read, configs = reader(), asked.configs()
     base = spec_of(asked.base, configs[0], read=read)
     if asked.size > MANY:
         each = [{**configs[0], factor.name: level} for factor in asked.factors for level in factor.levels]
         recipes = [base.recipe, *(spec_of(asked.base, config, read=read).recipe for config in each)]
-        trials, given = StudyFolder(runs_root(runs), asked.name).progress().of(asked), {}
+        trials, given = folder.progress().of(asked), {}
     else:
         specs = specs_of(asked)
         trials = [(trial, spec.id) for trial, spec in specs]
@@ -76,7 +77,7 @@ def estimate(
     total = sum(
         an_epoch.get(kind, usual) * epochs * count for kind, members in kinds.items() for epochs, count in members
     )
-    to_do, arms = sum(left.values()), len({asked.arm(config) for config in configs})
+    to_do, pairs = sum(left.values()), sum(comb(len(arms), 2) for arms in asked.families())
     processes = max(1, min(at_once(base.threads, workers), to_do))
     return {
         "trials": asked.size,
@@ -85,7 +86,7 @@ def estimate(
         "seconds": total / processes,
         "at_most": any(may_take_less(recipe) for recipe in recipes),
         "many": asked.size > MANY,
-        "more_seeds": seeds_to_say(len(asked.seeds), comb(arms, 2)) if arms > 1 else 0,
+        "more_seeds": seeds_to_say(len(asked.seeds), pairs) if pairs else 0,
     }
 
 

@@ -67,7 +67,7 @@ def trial_table(found: Studied) -> Table:
         (
             row.trial.label,
             row.trial.seed,
-            (row.result or {}).get("status", "failed"),
+            row.status,
             row.value("validation_accuracy"),
             row.value("test_accuracy") if found.is_told(row) else None,
             row.reason,
@@ -78,8 +78,8 @@ def trial_table(found: Studied) -> Table:
 
 
 def _with_tuned(found: Studied, arm: str, config: Config) -> str:
-    """An arm's name, with the values that validation chose."""
-    chosen = {factor.name: config[factor.name] for factor in found.study.tuned}
+    """An arm's name, with the values that validation chose, where it had anything to choose by."""
+    chosen = {factor.name: config[factor.name] for factor in found.study.tuned if arm in found.summaries}
     return f"{arm} ({label(chosen)})" if chosen else arm
 
 

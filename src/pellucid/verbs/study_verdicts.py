@@ -9,6 +9,9 @@ from pellucid.evaluation.comparison import ALPHA, LOOKS, seeds_to_say
 from pellucid.verbs.study_thresholds import TIMES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pellucid.evaluation.comparison import Pair
     from pellucid.verbs.studied import Studied
 
 #: Pairs without a verdict that are named one by one.
@@ -18,49 +21,69 @@ ONE_BY_ONE = 3
 def standing(found: Studied) -> list[str]:
     """What can be said: the best arm, arms without a result, and every pair."""
     metric, lines = found.study.metric, []
-    if found.best is not None and found.best in found.summaries:
-        told = measured(metric, found.summaries[found.best].mean)
-        left_out, name = found.left_out(found.best), metric.replace("_", " ")
-        verb = "are" if metric in TIMES else "is"
-        there = any(row.reached for row in found.of(found.chosen[found.best]))
-        if found.chooser not in TIMES:
-            lines.append(f"best on validation: {found.best}; its {name} {verb} {told}{left_out}")
-        elif there:
-            least = "at least " * bool(found.missed(found.best))
-            lines.append(f"soonest at its threshold: {found.best}; its {name} {verb} {least}{told}{left_out}")
-        else:
-            lines.append("no run of the arms that have a result came to its threshold")
+    for arms in found.study.families():
+        best = next((arm for arm in found.bests if arm in arms), None)
+        if best is not None:
+            lines.append(_first(found, best, arms))
+    if len(found.bests) > 1:
+        lines.append("arms are compared with those of the same data set alone")
     lines += [*_without_result(found), *_never_there(found)]
     few = [pair for pair in found.pairs if pair.verdict == "too few seeds"]
     together = len(few) > ONE_BY_ONE
     for pair in found.pairs:
         if pair in few and together:
             continue
-        across = found.over_images(pair) if metric == "test_accuracy" else None
-        if across is None:
-            lines.append(pair.sentence)
-        else:  # what it needs is told once: of seeds and images where both are in doubt
-            these = (
-                ", on these test images"
-                if pair.verdict in ("better", "worse") and across.bottleneck != "none"
-                else ""
-            )
-            said = pair.sentence if across.bottleneck == "none" else pair.words
-            # seeds that pairs of seeds take to say anything: those of the other reckoning would contradict them
-            lines.append(f"{said}{these} [{across.points if pair in few else across.words}]")
+        lines.append(told_over_images(found, pair, metric, family=len(found.pairs)))
     if together:
         pairs = len(found.pairs)
         more = seeds_to_say(len(found.study.seeds), pairs, found.alpha)
         lines.append(
-            f"too few seeds to say anything of {len(few):,} of the {pairs:,} pairs: {more} more needed, or fewer "
-            "configurations, since every pair counts in the correction"
+            f"too few seeds to say anything of {len(few):,} of the {pairs:,} pairs: {more} more seeds needed, or "
+            "fewer configurations, since every pair counts in the correction"
         )
     return lines
 
 
+def _first(found: Studied, best: str, arms: Sequence[str]) -> str:
+    """What is said of the arm that validation prefers among those of its data set."""
+    metric, alone = found.study.metric, len(arms) == 1 and len(found.chosen) > 1
+    told, name = measured(metric, found.summaries[best].mean), metric.replace("_", " ")
+    left_out, verb = found.left_out(best), "are" if metric in TIMES else "is"
+    there = any(row.reached for row in found.of(found.chosen[best]))
+    if found.chooser not in TIMES:
+        words = "alone of its data set" if alone else "best on validation"
+        return f"{words}: {best}; its {name} {verb} {told}{left_out}"
+    if there:
+        words = "alone of its data set" if alone else "soonest at its threshold"
+        least = "at least " * bool(found.missed(best))
+        return f"{words}: {best}; its {name} {verb} {least}{told}{left_out}"
+    of = f" with the data of {best}" if len(found.bests) > 1 else ""
+    return f"no run of the arms{of} that have a result came to its threshold"
+
+
+def told_over_images(found: Studied, pair: Pair, metric: str, *, family: int) -> str:
+    """What is said of a pair, and of its accuracies what new seeds and new test images would.
+
+    family: pairs that the claim is one of. Where both are in doubt, what it needs is told once.
+    """
+    across = found.over_images(pair, family=family) if metric == "test_accuracy" else None
+    if across is None:
+        return pair.sentence
+    if pair.verdict == "too few seeds":  # seeds of the other reckoning would contradict those it says
+        return f"{pair.words} [{across.points}]"
+    if across.bottleneck == "none":
+        return f"{pair.sentence} [{across.words}]"
+    if pair.verdict in ("better", "worse") and across.bottleneck == "seeds":
+        more = f"about {across.more:,} more seed{'s' * (across.more > 1)} would show it on new ones too"
+        return f"{pair.words}, on these test images [{across.points}: {more}]"
+    if pair.verdict in ("better", "worse"):
+        return f"{pair.words}, on these test images [{across.words}]"
+    return f"{pair.words} [{across.words}]"
+
+
 def cautions(found: Studied) -> list[str]:
     """What takes something away from all that: edges of ranges, seeds left out, seeds added after a look."""
-    lines = [*found.on_edge, *_without_effect(found), *_in_two_precisions(found)]
+    lines = [*found.on_edge, *_chosen_by_test(found), *_without_effect(found), *_in_two_precisions(found)]
     if found.other_seeds and found.pairs:
         lines.append(
             f"seeds {', '.join(map(str, found.other_seeds))} have runs too and are not counted: seeds that are "
@@ -80,6 +103,17 @@ def cautions(found: Studied) -> list[str]:
             f"claims, make up to {each * (len(earlier) + 1):.0f} %; --until-clear keeps them to {each:.0f} %"
         )
     return lines
+
+
+def _chosen_by_test(found: Studied) -> list[str]:
+    """That test images chose the epoch, or the end, by whose test score the arms are compared."""
+    asked = [str(row.recipe.get("monitor", "")) for row in found.rows]
+    asked += [str(row.recipe.get("stop_metric", "")) for row in found.rows if row.stops]
+    names = sorted({name for name in asked if name.startswith("test_")})
+    if not names or not found.study.metric.startswith("test_"):
+        return []
+    of = "each run" if len(asked) == len(found.rows) and set(asked) == set(names) else "some runs"
+    return [f"{' and '.join(names)} chose the epoch of {of}: their test scores are better than new images would give"]
 
 
 def _without_effect(found: Studied) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from pellucid.errors import UsageError
-from pellucid.evaluation.by_image import _enough, crossed, mcnemar
+from pellucid.evaluation.by_image import BEYOND, _enough, crossed, mcnemar
 
 
 def test_seeds_and_images_are_told_apart() -> None:
@@ -113,3 +113,17 @@ def test_mcnemar_counts_the_images_that_one_alone_gets_right() -> None:
     assert (found["first_alone"], found["second_alone"]) == (15, 5)
     assert found["p"] == pytest.approx(0.04139, abs=1e-4) and found["difference"] == pytest.approx(0.1)
     assert found["low"] < 0.1 < found["high"] and mcnemar(first, first)["p"] == 1
+
+
+def test_a_difference_that_takes_images_beyond_all_sets_is_told_as_that() -> None:
+    generator = np.random.default_rng(4)
+    second = generator.random((6, 2000)) < 0.5
+    first = second.copy()
+    flipped = generator.choice(2000, 201, replace=False)
+    first[:, flipped[:100]], second[:, flipped[:100]] = False, True
+    first[:, flipped[100:]], second[:, flipped[100:]] = True, False
+    found = crossed(first, second)
+    assert found.difference == pytest.approx(1 / 2000) and found.more > BEYOND * 2000
+    assert found.words.endswith(
+        "no number of seeds will do: a difference as small takes more than 20 times as many test images"
+    )

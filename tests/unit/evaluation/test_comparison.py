@@ -73,6 +73,8 @@ def test_sentences_say_what_the_numbers_allow() -> None:
         0
     ]
     assert same.verdict == "no difference" and "no difference larger than" in same.words
+    stuck = compare({"a": [0.1] * 6, "b": [0.1] * 6})[0]
+    assert stuck.words == "no difference seen: a and b gave equal values in each of 6 seeds"
     losses = compare({"a": [0.1, 0.2, 0.1, 0.2, 0.1], "b": [1.1, 1.2, 1.3, 1.0, 1.1]}, unit="", scale=1, higher=False)
     assert losses[0].verdict == "better"
 

@@ -240,7 +240,7 @@ def test_a_damaged_run_of_a_study_is_told_and_the_rest_is_said(study: Studied, r
     trials, again = (next(one for one in found if one.key == key).tables() for key in ("trials", "again"))
     assert [row[2] for row in trials[0].rows].count("failed") == 1 and len(again[1].rows) == 3
     several = report([row.run for row in study.rows[1:]], runs=root)
-    (root / study.rows[1].run / "predictions.npz").write_bytes(b"torn")
+    (root / study.rows[1].run / "predictions.safetensors").write_bytes(b"torn")
     assert several.kind == "runs" and report([row.run for row in study.rows[1:]], runs=root).sections
 
 

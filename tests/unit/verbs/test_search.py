@@ -160,7 +160,7 @@ def test_bad_questions_are_refused_before_anything_is_trained(
 
 
 def test_another_search_under_an_old_name_says_what_differs(tmp_path: Path, halved: Searched) -> None:
-    with pytest.raises(UsageError, match=r"search small: .* found another: eta: 2 was, 3 is.*--update"):
+    with pytest.raises(UsageError, match=r"search small: .* found another: eta: it was 2, now 3.*--update"):
         search(small(eta=3), runs=halved.root)
     folder = SearchFolder(tmp_path, "small")
     folder.open()

@@ -114,8 +114,8 @@ def test_arms_are_compared_and_what_stands_is_said(root: Path) -> None:
     assert found.best is not None and found.best.startswith("optimizer=adam")
     assert found.verdicts()[0].startswith("best on validation: optimizer=adam")
     assert found.verdicts()[1:] == [
-        "too few seeds to say anything of 6 of the 6 pairs: 4 more needed, or fewer configurations, since every pair "
-        "counts in the correction"
+        "too few seeds to say anything of 6 of the 6 pairs: 4 more seeds needed, or fewer configurations, since "
+        "every pair counts in the correction"
     ]
     assert all(0 <= one.low <= one.high <= 1 for one in found.summaries.values())
     assert found.table().rows[0][1] == 2
@@ -267,7 +267,7 @@ def test_a_run_that_diverges_is_a_row_with_its_reason(tmp_path: Path) -> None:
 def test_arms_that_were_tested_on_other_images_are_compared_by_their_means_alone(tmp_path: Path) -> None:
     views = [["none"], ["union=none+negative"]]
     found = study(made_study("views", {**BASE, "epochs": 1}, compare={"views": views}, seeds=2), runs=tmp_path)
-    assert len(found.pairs) == 1 and found.over_images(found.pairs[0]) is None
+    assert len(found.pairs) == 1 and found.over_images(found.pairs[0], family=1) is None
     assert "views=union=none+negative" in found.summaries and found.verdicts()
 
 
@@ -278,7 +278,7 @@ def test_seeds_are_added_until_it_is_clear(tmp_path: Path) -> None:
     assert found.pairs[0].verdict in ("better", "worse") and found.pairs[0].p_family <= ALPHA / len(LOOKS)
     again = load_study("clear", runs=tmp_path)
     assert again.study.until_clear and again.pairs == found.pairs
-    with pytest.raises(UsageError, match=r"found another: until_clear: true was, nothing is"):
+    with pytest.raises(UsageError, match=r"found another: until_clear: it was true, now nothing"):
         study(found.study.__class__(**{**vars(found.study), "until_clear": False}), runs=tmp_path)
 
 
@@ -308,7 +308,7 @@ def test_bad_questions_are_refused_before_anything_is_trained(
 
 
 def test_another_study_under_an_old_name_says_what_differs(root: Path) -> None:
-    with pytest.raises(UsageError, match=r"found another: base\.epochs: 2 was, 3 is\..*--update"):
+    with pytest.raises(UsageError, match=r"found another: base\.epochs: it was 2, now 3\..*--update"):
         study(
             made_study("small", {**BASE, "epochs": 3}, compare=["optimizer=adam,sgd", "lr=0.003,0.01"], seeds=2),
             runs=root,
@@ -316,7 +316,7 @@ def test_another_study_under_an_old_name_says_what_differs(root: Path) -> None:
     old = small().to_dict()
     new = made_study("small", BASE, compare=["optimizer=adam,sgd", "lr=0.003,0.02"], seeds=3).to_dict()
     assert differences(old, new) == [
-        "lr.levels: [0.003, 0.01] was, [0.003, 0.02] is", "seeds: [0, 1] was, [0, 1, 2] is",
+        "lr.levels: it was [0.003, 0.01], now [0.003, 0.02]", "seeds: it was [0, 1], now [0, 1, 2]",
     ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pellucid.displays.curves import Curves
+from pellucid.errors import UsageError
 from pellucid.evaluation.by_image import Crossed
 from pellucid.spec.factor import factor_from_text
 from pellucid.spec.study import Claim, Study, Trial, label
@@ -18,7 +19,7 @@ from pellucid.storage.run_folder import RunFolder
 from pellucid.verbs import study_page
 from pellucid.verbs.made_study import made_study
 from pellucid.verbs.studied import Studied
-from pellucid.verbs.study import load_study, study
+from pellucid.verbs.study import first_look, load_study, study
 from pellucid.verbs.study_specs import specs_of
 from pellucid.verbs.study_verdicts import cautions, standing
 
@@ -86,7 +87,7 @@ def test_what_a_pair_needs_is_told_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert "more seeds would tell" in found.verdicts()[1]
     for bottleneck, once in (("seeds", False), ("images", False), ("none", True)):
         across = Crossed(0.0, -0.1, 0.1, bottleneck, 9, "over new seeds and images", "")
-        monkeypatch.setattr(found, "over_images", lambda pair, across=across: across)
+        monkeypatch.setattr(found, "over_images", lambda pair, family, across=across: across)
         assert found.verdicts()[1].endswith("[over new seeds and images]")
         assert ("more seeds would tell" in found.verdicts()[1]) == once
 
@@ -104,9 +105,16 @@ def test_what_is_clear_over_seeds_alone_is_said_of_these_test_images(
     assert [pair.verdict for pair in found.pairs] == ["better", "no difference", "worse"]
     for bottleneck in ("seeds", "images", "none"):
         across = Crossed(0.0, -0.1, 0.1, bottleneck, 9, "over new seeds and images", "")
-        monkeypatch.setattr(found, "over_images", lambda pair, across=across: across)
-        told = [line.endswith(", on these test images [over new seeds and images]") for line in standing(found)[1:]]
+        monkeypatch.setattr(found, "over_images", lambda pair, family, across=across: across)
+        told = [", on these test images [" in line for line in standing(found)[1:]]
         assert told == ([False] * 3 if bottleneck == "none" else [True, False, True])
+        asked = replace(found.study, claims=(Claim("", "lr=0.1", "lr=0.2"),))
+        claiming = Studied(asked, found.root, runs_of(found), {})
+        monkeypatch.setattr(claiming, "over_images", lambda pair, family, across=across: across)
+        ((_, words),) = claiming.claims()
+        assert words.startswith("stands: ") and (", on these test images [" in words) == (bottleneck != "none")
+        if bottleneck == "seeds":
+            assert words.endswith(": about 9 more seeds would show it on new ones too]")
 
 
 def test_looks_that_were_not_planned_are_told_where_seeds_are_added_until_it_is_clear(tmp_path: Path) -> None:
@@ -133,6 +141,61 @@ def test_an_arm_without_any_result_is_told(tmp_path: Path) -> None:
     assert "none of the 2 seeds of lr=0.2 has a result (the loss is nan): it is in no pair" in found.verdicts()
 
 
+def test_arms_of_several_data_sets_are_compared_with_those_of_their_own(tmp_path: Path) -> None:
+    base = {name: value for name, value in BASE.items() if name != "data"}
+    asked = made_study("sets", base, compare=["data=digits,mnist", "lr=0.1,0.2"], seeds=2)
+    assert asked.families() == [
+        ["data=digits lr=0.1", "data=digits lr=0.2"],
+        ["data=mnist lr=0.1", "data=mnist lr=0.2"],
+    ]
+    scores = {
+        "data=digits lr=0.1": 0.9,
+        "data=digits lr=0.2": 0.8,
+        "data=mnist lr=0.1": 0.7,
+        "data=mnist lr=0.2": 0.75,
+    }
+    runs = []
+    for trial in asked.trials():
+        name = f"run-{len(runs)}"
+        manifest = {"spec": {"recipe": {}}, "fingerprint": "", "created": "2026-01-01T00:00:00+00:00"}
+        score = scores[trial.label] + 0.01 * trial.seed
+        result = {"status": "finished", "reason": "", "test_accuracy": score, "validation_accuracy": score}
+        RunFolder.create(tmp_path, name, manifest).save_result(result)
+        runs.append((trial, name))
+    found = Studied(asked, tmp_path, runs, {})
+    assert [(pair.first, pair.second) for pair in found.pairs] == [
+        ("data=digits lr=0.1", "data=digits lr=0.2"), ("data=mnist lr=0.1", "data=mnist lr=0.2"),
+    ]  # fmt: skip
+    assert found.best is None and found.bests == ["data=digits lr=0.1", "data=mnist lr=0.2"]
+    told = standing(found)
+    assert [line.partition(";")[0] for line in told[:2]] == [f"best on validation: {arm}" for arm in found.bests]
+    assert "arms are compared with those of the same data set alone" in told
+    only = made_study("sets", base, compare=["data=digits,mnist"], seeds=2)
+    with pytest.raises(UsageError, match="two arms or more of one data set"):
+        first_look(only)
+
+
+@pytest.mark.parametrize(("monitor", "metric"), [("test_accuracy", "test_accuracy"), ("test_loss", "test_loss")])
+def test_test_images_that_chose_the_epoch_are_told(tmp_path: Path, monitor: str, metric: str) -> None:
+    words = f"{monitor} chose the epoch of each run: their test scores are better than new images would give"
+    for own in (monitor, "validation_accuracy"):
+        asked = replace(rates(0.1, 0.2, seeds=2), base={**BASE, "monitor": own}, metric=metric)
+        values: dict[str, list[float | None]] = {"lr=0.1": [0.9, 0.9], "lr=0.2": [0.8, 0.8]}
+        assert (words in cautions(given(tmp_path / own, asked, values))) == (own == monitor)
+
+
+def test_trials_that_are_still_to_come_have_not_failed(tmp_path: Path) -> None:
+    asked = rates(0.1, 0.2, seeds=3)
+    found = given(tmp_path, asked, {"lr=0.1": [0.9, 0.91, 0.92], "lr=0.2": [0.8, None, 0.81]})
+    runs = [(trial, run if k != 5 else "") for k, (trial, run) in enumerate(runs_of(found))]
+    part = Studied(asked, tmp_path, runs, {})
+    assert [row.status for row in part.rows[3:]] == ["finished", "failed", "untrained"]
+    assert [row.reason for row in part.failed] == ["the loss is nan"]
+    (pair,) = part.pairs
+    words = "(left out: 1 of 3 seeds of lr=0.2, which failed; 1 of 3 seeds of lr=0.2, which are not trained yet)"
+    assert words in pair.words
+
+
 def test_seeds_are_added_until_the_best_arm_is_clear_of_all(tmp_path: Path) -> None:
     near = [0.95, 0.96, 0.95, 0.94, 0.95, 0.96, 0.95, 0.95]
     values: dict[str, list[float | None]] = {
@@ -149,7 +212,9 @@ def test_seeds_are_added_until_the_best_arm_is_clear_of_all(tmp_path: Path) -> N
 def test_a_value_at_the_end_of_two_is_at_the_edge_and_truth_is_no_number(tmp_path: Path) -> None:
     asked = made_study("tuned", BASE, tune=["lr=0.1,0.2"], seeds=2)
     found = given(tmp_path / "two", asked, {"lr=0.1": [0.9, 0.9], "lr=0.2": [0.8, 0.8]})
-    assert found.on_edge == ["all: best lr 0.1 is at the edge of what was tried"]
+    assert found.on_edge == ["best lr 0.1 is at the edge of what was tried"]
+    failed = given(tmp_path / "failed", asked, {"lr=0.1": [None, None], "lr=0.2": [None, None]})
+    assert failed.on_edge == [] and "lr=" not in failed.table().markdown(), "nothing has chosen it"
     asked = made_study("tuned", {**BASE, "optimizer": "sgd", "momentum": 0.9}, tune=["nesterov=true,false"], seeds=2)
     found = given(tmp_path / "bool", asked, {"nesterov=True": [0.9, 0.9], "nesterov=False": [0.8, 0.8]})
     assert found.on_edge == []
@@ -173,7 +238,7 @@ def test_a_failed_seed_leaves_the_images_of_the_others(tmp_path: Path) -> None:
     assert whole is not None and both is not None
     assert [len(one) for one in both[:2]] == [2, 2]
     assert np.array_equal(both[1], whole[1][1:]), "the other arm's seed is left out with it"
-    assert less.over_images(less.pairs[0]) is not None
+    assert less.over_images(less.pairs[0], family=1) is not None
     assert study_page.evidence(less, *less.chosen).captions
 
 
@@ -218,4 +283,4 @@ def test_shares_of_the_variance_take_two_seeds_and_a_cell_of_the_map_one(tmp_pat
     assert shares not in titles and np.allclose(cells[0], [0.905, 0.82]) and cells[1][0] == 0.7
     assert cells[1][1] is None or np.isnan(cells[1][1])
     titles, _ = grid("left out", [[0.9, 0.91, 0.92], [None, 0.82, 0.8], [0.7, 0.7, 0.72], [0.6, 0.65, 0.66]])
-    assert f"{shares}; 1 of 3 seeds left out, of which a trial failed" in titles
+    assert f"{shares}; 1 of 3 seeds left out, of which a trial has no result" in titles

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +14,14 @@ from folders import noise, two_classes
 from trials import train_here
 
 from pellucid.cli import run as command
-from pellucid.errors import DataError, InterruptedRunError, SpecError, StorageError, UsageError
+from pellucid.errors import DamagedError, DataError, InterruptedRunError, SpecError, StorageError, UsageError
 from pellucid.evaluation.comparison import compare
 from pellucid.evaluation.permutation import reachable_p
 from pellucid.spec.factor import factor_from_text
 from pellucid.spec.search import Search
 from pellucid.spec.space import Dimension
 from pellucid.spec.study import Study
+from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.study_folder import StudyFolder
 from pellucid.training.executors import task as module
 from pellucid.training.executors.task import Task, run_task
@@ -98,7 +100,51 @@ def test_why_a_trial_failed_is_known_to_who_comes_later(tmp_path: Path, monkeypa
     asked = made_study("few", {**BASE, "batch_size": 8}, compare=["l2=0,1"], seeds=1)
     monkeypatch.setattr("pellucid.verbs.study._train", lambda specs, *rest: rest[-1].update({specs[0][1].id: "why"}))
     study(asked, runs=tmp_path)
-    assert [row.reason for row in load_study("few", runs=tmp_path).rows] == ["why", "not trained yet"]
+    found = load_study("few", runs=tmp_path)
+    assert [row.reason for row in found.rows] == ["why", "not trained yet"]
+    assert [row.status for row in found.rows] == ["failed", "untrained"] and len(found.failed) == 1
+
+
+@pytest.mark.parametrize("name", ["run.json", "metrics.jsonl", "predictions.safetensors"])
+def test_a_damaged_run_is_a_row_and_the_page_is_written(tmp_path: Path, name: str) -> None:
+    found = study(rates(), runs=tmp_path, workers=1)
+    hurt = tmp_path / found.rows[0].run / name
+    content = hurt.read_bytes()
+    hurt.write_bytes(content[:10] + bytes([content[10] ^ 1]) + content[11:])
+    with pytest.raises(DamagedError):
+        folder = RunFolder.open(tmp_path, found.rows[0].run)
+        folder.metrics(), folder.predictions()
+    page = tmp_path / "studies" / "rates" / "study.html"
+    page.unlink()
+    again = study(rates(), runs=tmp_path, workers=1)
+    assert page.is_file() and again.rows[1].result is not None
+    assert (again.rows[0].result is None and "run.json" in again.rows[0].reason) == (name == "run.json")
+
+
+@pytest.mark.parametrize("answer", ["n\n", "", "y\n", None])
+def test_a_thousand_trials_are_asked_about_first(
+    answer: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun: list[Study] = []
+
+    def begin(asked: Study, **_: Any) -> Any:
+        begun.append(asked)
+        raise InterruptedRunError("begun")
+
+    monkeypatch.setattr("pellucid.verbs.study.study", begin)
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer or ""))
+    words = ["--vary", "lr=log:1e-4:1e-1:501", "--seeds", 2, "--subset", 200, "--json", "--runs", tmp_path]
+    yes = ["--yes"] if answer is None else []
+    code = pellucid("study", "mlp", "digits", *words, *yes, monkeypatch=monkeypatch)
+    out, err = capsys.readouterr()
+    assert code == InterruptedRunError.exit_code and not out.strip()
+    assert "1,002 trials" in err and ("Begin?" in err) == (answer is not None)
+    assert len(begun) == (answer in ("y\n", None))
+
+
+def test_a_name_that_no_folder_can_have_is_refused_before_anything_is_timed() -> None:
+    with pytest.raises(UsageError, match=r"study 'My Study': expected a name of small letters.*--name"):
+        estimate(replace(rates(), name="My Study"))
 
 
 # --- what changes underneath
