@@ -16,7 +16,7 @@ from pellucid.displays.palette import INK, LINE, QUIET
 
 _ROW, _CHARACTER, _GAP = 22, 7.3, 24
 #: Characters of a cell in a page, at most.
-_LONGEST = 1_000
+_LONGEST = 800
 #: Signs that LaTeX runs together: -- is one dash, '' one quotation mark, ?` a question mark on its head.
 _JOINED = re.compile(r"([-'`,])(?=\1)|([?!])(?=`)")
 #: Texts that are numbers for sure: with a sign, a bound or a point. Others may be names, such as classes of digits.

@@ -140,9 +140,13 @@ def test_a_signal_to_the_one_process_stops_the_others_too(tmp_path: Path) -> Non
             time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGINT)  # as kill does: no terminal, which would tell all of them
 
-    threading.Thread(target=stop, daemon=True).start()
-    with pytest.raises(InterruptedRunError, match="stopped with 3 runs to go"):
-        list(run_all(specs, tmp_path, probes=tmp_path / "probes", workers=2))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # processes of pytest-xdist ignore it
+    try:
+        threading.Thread(target=stop, daemon=True).start()
+        with pytest.raises(InterruptedRunError, match="stopped with 3 runs to go"):
+            list(run_all(specs, tmp_path, probes=tmp_path / "probes", workers=2))
+    finally:
+        signal.signal(signal.SIGINT, before)
     for one in specs[:2]:
         assert RunFolder.open(tmp_path, one.id).events()[-1]["event"] == "interrupted"
     assert not RunFolder.exists(tmp_path, specs[2].id)

@@ -165,7 +165,7 @@ def test_another_search_under_an_old_name_says_what_differs(tmp_path: Path, halv
     folder = SearchFolder(tmp_path, "small")
     folder.open()
     folder.save({**small("optuna").to_dict(), "optuna": "0.1"})
-    with pytest.raises(UsageError, match=r'optuna: "0.1" was'):
+    with pytest.raises(UsageError, match=r'optuna: it was "0.1"'):
         search(small("optuna"), runs=tmp_path)
     with folder.lock(), pytest.raises(StorageError, match="expected to be the only process"):
         search(small("optuna"), runs=tmp_path, update=True)
