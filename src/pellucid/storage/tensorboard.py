@@ -8,11 +8,12 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pellucid.errors import UsageError
+from pellucid.errors import DamagedError, UsageError
 from pellucid.storage import atomic
 from pellucid.storage.run_folder import RunFolder
 
@@ -59,7 +60,8 @@ def write_hparams(path: Path, sessions: Sequence[Session]) -> Path:
     """Writes event files of all sessions anew, one folder each below `path`, where TensorBoard is to look.
 
     Beside them stands what was varied, with its values, and which results the HParams tab shows: ``result/<name>``,
-    of the best epoch, as in result.json. Raises UsageError where the extra is not installed.
+    of the best epoch, as in result.json. A run with a damaged file is left out. Raises UsageError where the extra is
+    not installed.
     """
     check_installed()
     from tensorboard.plugins.hparams import api_pb2
@@ -86,7 +88,8 @@ def write_hparams(path: Path, sessions: Sequence[Session]) -> Path:
     events.save(path)
     for one in sessions:
         named = {name: str(_plain(value)) if name in mixed else value for name, value in one.values.items()}
-        _session(path / one.folder.id, replace(one, values=named))
+        with suppress(DamagedError):
+            _session(path / one.folder.id, replace(one, values=named))
     return path
 
 

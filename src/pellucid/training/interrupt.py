@@ -11,6 +11,9 @@ from types import FrameType
 
 from pellucid.errors import InterruptedRunError
 
+#: Whether this process has been asked to stop what it does, and whatever it would begin after.
+_stopping = threading.Event()
+
 
 class Interrupt:
     """Whether the user has asked to stop, here or where the work is given out."""
@@ -20,10 +23,6 @@ class Interrupt:
     @property
     def requested(self) -> bool:
         return self._asked or _stopping.is_set()
-
-
-#: Whether this process has been asked to stop what it does, and whatever it would begin after.
-_stopping = threading.Event()
 
 
 def stop_on_request() -> None:

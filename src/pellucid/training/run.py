@@ -180,7 +180,7 @@ def _manifest(spec: RunSpec, splits: Splits, decisions: Decisions, chosen: Engin
 
 def files_of(images: Images, folder: str | None) -> str:
     """SHA-256 over the folder and the names of the images' files, in their order; "" for a set that has no files."""
-    names = "\n".join([str(folder), *images.sources])
+    names = "\n".join([str(Path(folder or "").absolute()), *images.sources])
     return hashlib.sha256(names.encode(errors="surrogateescape")).hexdigest() if images.sources else ""
 
 

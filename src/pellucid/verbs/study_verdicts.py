@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from pellucid.evaluation.comparison import Pair
     from pellucid.verbs.studied import Studied
+    from pellucid.verbs.study_row import Row
 
 #: Pairs without a verdict that are named one by one.
 ONE_BY_ONE = 3
@@ -49,16 +50,13 @@ def _first(found: Studied, best: str, arms: Sequence[str]) -> str:
     metric, alone = found.study.metric, len(arms) == 1 and len(found.chosen) > 1
     told, name = measured(metric, found.summaries[best].mean), metric.replace("_", " ")
     left_out, verb = found.left_out(best), "are" if metric in TIMES else "is"
-    there = any(row.reached for row in found.of(found.chosen[best]))
-    if found.chooser not in TIMES:
-        words = "alone of its data set" if alone else "best on validation"
-        return f"{words}: {best}; its {name} {verb} {told}{left_out}"
-    if there:
-        words = "alone of its data set" if alone else "soonest at its threshold"
-        least = "at least " * bool(found.missed(best))
-        return f"{words}: {best}; its {name} {verb} {least}{told}{left_out}"
-    of = f" with the data of {best}" if len(found.bests) > 1 else ""
-    return f"no run of the arms{of} that have a result came to its threshold"
+    if found.chooser in TIMES and not any(row.reached for row in found.of(found.chosen[best])):
+        of = f" with the data of {best}" if len(found.bests) > 1 else ""
+        return f"no run of the arms{of} that have a result came to its threshold"
+    words = "soonest at its threshold" if found.chooser in TIMES else "best on validation"
+    words = "alone of its data set" if alone else words
+    least = "at least " * bool(found.chooser in TIMES and found.missed(best))
+    return f"{words}: {best}; its {name} {verb} {least}{told}{left_out}"
 
 
 def told_over_images(found: Studied, pair: Pair, metric: str, *, family: int) -> str:
@@ -107,13 +105,20 @@ def cautions(found: Studied) -> list[str]:
 
 def _chosen_by_test(found: Studied) -> list[str]:
     """That test images chose the epoch, or the end, by whose test score the arms are compared."""
-    asked = [str(row.recipe.get("monitor", "")) for row in found.rows]
-    asked += [str(row.recipe.get("stop_metric", "")) for row in found.rows if row.stops]
-    names = sorted({name for name in asked if name.startswith("test_")})
-    if not names or not found.study.metric.startswith("test_"):
+    if not found.study.metric.startswith("test_"):
         return []
-    of = "each run" if len(asked) == len(found.rows) and set(asked) == set(names) else "some runs"
-    return [f"{' and '.join(names)} chose the epoch of {of}: their test scores are better than new images would give"]
+
+    def by_test(row: Row) -> bool:
+        chose = [row.recipe.get("monitor"), row.recipe.get("stop_metric") if row.stops else None]
+        return any(str(one).startswith("test_") for one in chose)
+
+    runs = sum(map(by_test, found.rows))
+    if not runs:
+        return []
+    return [
+        f"test images chose the epoch of {runs:,} of {len(found.rows):,} runs: their test scores are better than new "
+        "images would give. Let validation images choose (monitor, stop_metric)"
+    ]
 
 
 def _without_effect(found: Studied) -> list[str]:

@@ -177,11 +177,12 @@ def test_arms_of_several_data_sets_are_compared_with_those_of_their_own(tmp_path
 
 @pytest.mark.parametrize(("monitor", "metric"), [("test_accuracy", "test_accuracy"), ("test_loss", "test_loss")])
 def test_test_images_that_chose_the_epoch_are_told(tmp_path: Path, monitor: str, metric: str) -> None:
-    words = f"{monitor} chose the epoch of each run: their test scores are better than new images would give"
+    words = "test images chose the epoch of 4 of 4 runs: their test scores are better than new images would give"
     for own in (monitor, "validation_accuracy"):
         asked = replace(rates(0.1, 0.2, seeds=2), base={**BASE, "monitor": own}, metric=metric)
         values: dict[str, list[float | None]] = {"lr=0.1": [0.9, 0.9], "lr=0.2": [0.8, 0.8]}
-        assert (words in cautions(given(tmp_path / own, asked, values))) == (own == monitor)
+        told = cautions(given(tmp_path / own, asked, values))
+        assert any(line.startswith(words) for line in told) == (own == monitor)
 
 
 def test_trials_that_are_still_to_come_have_not_failed(tmp_path: Path) -> None:

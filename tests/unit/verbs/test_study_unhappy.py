@@ -118,6 +118,7 @@ def test_a_damaged_run_is_a_row_and_the_page_is_written(tmp_path: Path, name: st
     page.unlink()
     again = study(rates(), runs=tmp_path, workers=1)
     assert page.is_file() and again.rows[1].result is not None
+    assert any(study_events(again).rglob("events.out.tfevents*"))
     assert (again.rows[0].result is None and "run.json" in again.rows[0].reason) == (name == "run.json")
 
 
