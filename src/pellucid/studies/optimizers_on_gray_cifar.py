@@ -35,9 +35,11 @@ def optimizers_on_gray_cifar() -> Study:
         figures=(
             Figure("ten images with class names", "samples"),
             Figure("accuracy by epoch on the training images", "curves", {"metric": "train_accuracy"}),
-            Figure("accuracy by epoch on validation images", "curves", {"metric": "validation_accuracy"}),
+            Figure("accuracy by epoch on validation images", "curves"),
+            Figure("accuracy by epoch on the test images", "curves", {"metric": "test_accuracy"}),
             Figure("loss by epoch on the training images", "curves", {"metric": "train_loss"}),
             Figure("loss by epoch on validation images", "curves", {"metric": "validation_loss"}),
+            Figure("loss by epoch on the test images", "curves", {"metric": "test_loss"}),
             Figure("the 32 filters of the first layer", "filters", {"layer": "conv1"}),
             Figure("activations of both convolutions", "activation_statistics", {"layers": ("relu1", "relu2")}),
             Figure("the deconvnet of the paper it reads", "deconvnet", {"layer": "conv2"}),

@@ -37,8 +37,10 @@ def rates_and_optimizers_on_cifar() -> Study:
         figures=(
             Figure("loss by epoch on the training images", "curves", {"metric": "train_loss"}),
             Figure("loss by epoch on validation images", "curves", {"metric": "validation_loss"}),
+            Figure("loss by epoch on the test images", "curves", {"metric": "test_loss"}),
             Figure("accuracy by epoch on the training images", "curves", {"metric": "train_accuracy"}),
             Figure("accuracy by epoch on validation images", "curves"),
+            Figure("accuracy by epoch on the test images", "curves", {"metric": "test_accuracy"}),
             Figure("weights of the first layer", "filters", {"layer": "conv1"}),
             Figure("activations of both convolutions", "activation_statistics", {"layers": ("relu1", "relu2")}),
         ),
