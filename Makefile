@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make demo        train a convnet on handwritten digits, offline, in under a minute"
 	@echo "make test        every check: format, lint, types, floors, tests"
-	@echo "make check-long  the long checks: 200 kills, a Ray node killed"
+	@echo "make check-long  the long checks: 250 kills, a Ray node killed"
 
 venv: $(VENV)/.installed
 

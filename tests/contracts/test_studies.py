@@ -6,6 +6,7 @@ import inspect
 from html import unescape
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pellucid import catalog
@@ -48,7 +49,7 @@ def test_every_figure_has_what_draws_it(name: str) -> None:
     for figure in found.figures:
         assert not figure.arm or figure.arm in arms, figure
         if figure.way in OF_A_RUN:
-            assert not figure.options
+            assert figure.options.keys() <= {"per_class"} and (not figure.options or figure.way == "samples")
             continue
         draws = getattr(study_page, figure.way) if figure.way in OF_ALL else catalog.load("inspection", figure.way)
         assert set(figure.options) <= set(inspect.signature(draws).parameters), figure
@@ -58,7 +59,7 @@ def test_every_figure_has_what_draws_it(name: str) -> None:
 
 def test_figures_are_drawn_with_the_command_that_draws_them(tmp_path: Path) -> None:
     figures = (
-        Figure("samples", "samples"),
+        Figure("samples", "samples", {"per_class": 1}),
         Figure("layers", "layers"),
         Figure("curves of a run", "learning_curves"),
         Figure("confusions", "confusion_matrix"),
@@ -66,6 +67,8 @@ def test_figures_are_drawn_with_the_command_that_draws_them(tmp_path: Path) -> N
         Figure("curves by second", "curves", {"x": "second", "log_y": True}),
         Figure("filters", "filters", {"layer": "conv1"}, "lr=0.01"),
         Figure("neurons", "top_patches", {"layer": "conv2", "channels": (1, 2), "k": 3}),
+        Figure("an eight", "feature_maps", of_class="8"),
+        Figure("a horse", "feature_maps", of_class="horse"),
     )
     base = {"network": "lenet5", "activation": "tanh", "data": "digits", "size": 28, "subset": 200, "epochs": 1}
     asked = Study(
@@ -83,8 +86,11 @@ def test_figures_are_drawn_with_the_command_that_draws_them(tmp_path: Path) -> N
     told = list(drawn(found))
     assert len(told) == len(figures)
     run = found.rows[0].run
+    *told, (_, _, none) = told
+    assert isinstance(none, str) and "expected a test image of class horse, found none" in none
+    eight = int(np.flatnonzero(Run.open(tmp_path, run).images("test").labels == 8)[0])
     assert [command for _, command, _ in told] == [
-        "pellucid data show digits",
+        "pellucid data show digits --per-class 1",
         "pellucid networks show lenet5 --input 28x28x1 --network-option activation=tanh",
         f"pellucid curves {run}",
         f"pellucid evaluate {run}",
@@ -92,6 +98,7 @@ def test_figures_are_drawn_with_the_command_that_draws_them(tmp_path: Path) -> N
         "pellucid curves drawn --by second --log-y",
         f"pellucid look {run} filters --layer conv1",
         f"pellucid look {run} top_patches --layer conv2 --channel 1 --channel 2 --option k=3",
+        f"pellucid look {run} feature_maps --image {eight}",
     ]
     for _, command, display in told:
         assert isinstance(display, Display) and display.render("png").startswith(b"\x89PNG")

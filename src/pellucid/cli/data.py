@@ -41,6 +41,7 @@ def show(
     view: Annotated[list[str] | None, typer.Option(help="A view applied first; may be repeated.")] = None,
     size: Annotated[int | None, typer.Option(help="Side length in pixels that images are read at.")] = None,
     channels: Annotated[int | None, typer.Option(help="1 for gray, 3 for colour.")] = None,
+    per_class: Annotated[int, typer.Option(min=1, help="Images of each class in the picture.")] = 10,
     save: Annotated[Path | None, typer.Option(help="Picture to write [NAME-samples.png].")] = None,
     json: Json = False,
 ) -> None:
@@ -49,7 +50,7 @@ def show(
     from pellucid.verbs.data import data, describe
 
     splits = data(name, views=view, size=size, channels=channels)
-    found = describe(splits)
+    found = describe(splits, per_class=per_class)
     stem = Path(name).name.replace("-", "_") or "images"
     path = found.samples.save(save or Path(f"{stem}-samples.png"))
     if json:

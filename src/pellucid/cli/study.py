@@ -102,7 +102,9 @@ def study(
             asked = replace(asked, seeds=(*asked.seeds, *range(after, after + count))[:count])
     else:
         if not (vary or tune):
-            raise UsageError("study: expected NETWORK DATA --vary NAME=VALUES, or --config FILE, found neither.")
+            file = network if network and network.endswith(".toml") and data is None else None
+            told = f"found {file} alone. A study's own file goes after --config." if file else "found neither."
+            raise UsageError(f"study: expected NETWORK DATA --vary NAME=VALUES, or --config FILE, {told}")
         words = [text.partition("=")[0].strip() for text in [*(vary or []), *(tune or [])]]
         shared = positional("study", network, data, words)
         asked = made_study(
@@ -249,7 +251,9 @@ def length(size: dict[str, Any]) -> str:
     from pellucid.displays.numbers import duration
 
     most = "at most " * size["at_most"]  # trainings may end early
-    return f"{most}about {duration(size['seconds'])} on {size['workers']} worker{'s' * (size['workers'] > 1)}"
+    # the processes take seconds to begin, which no step tells
+    about = f"about {duration(size['seconds'])}" if size["seconds"] >= 10 else "some seconds"
+    return f"{most}{about} on {size['workers']} worker{'s' * (size['workers'] > 1)}"
 
 
 def compare(

@@ -21,8 +21,9 @@ BEYOND = 20
 class Crossed:
     """A difference of accuracies over seeds and test images, both taken as drawn from many.
 
-    low, high: 95 % of the difference over new seeds and new images. bottleneck: "none", "seeds" or "images"; more: of
-    them, beyond those there are, that would tell a difference of this size with probability `POWER`.
+    low, high: 95 % of the difference over new seeds and new images. bottleneck: "none" where it differs from zero at
+    the level that was asked for, else "seeds" or "images"; more: of them, beyond those there are, that would tell a
+    difference of this size with probability `POWER`.
     """
 
     difference: float
@@ -34,10 +35,12 @@ class Crossed:
     points: str
 
 
-def crossed(first: NDArray[np.bool_], second: NDArray[np.bool_], *, alpha: float = ALPHA) -> Crossed:
-    """Two arms' right answers, seeds x images, the same seeds and images in both.
+def crossed(
+    first: NDArray[np.bool_], second: NDArray[np.bool_] | NDArray[np.float64], *, alpha: float = ALPHA
+) -> Crossed:
+    """Two arms' right answers, seeds x images, the same seeds and images in both; or one arm's, and a value for each.
 
-    alpha: probability of a false claim that `more` is reckoned for; the interval is always one of 95 %.
+    alpha: probability of a false claim; the interval is always one of 95 %.
 
         d_si = first_si - second_si = mean + a_s + b_i + e_si
         variance of the mean = var(a) / S + var(b) / I + var(e) / (S I)
@@ -58,19 +61,20 @@ def crossed(first: NDArray[np.bool_], second: NDArray[np.bool_], *, alpha: float
     whole = of_seeds / seeds + of_images / images + error / (seeds * images)
     # few seeds: their share of the variance is itself known badly
     share = (of_seeds / seeds + error / (seeds * images)) / whole if whole else 0.0
-    bound = float(stats.t.ppf(0.975, max(1.0, (seeds - 1) / max(share**2, 1e-9)))) if whole else 1.96
-    half = bound * sqrt(whole)
+    freedom = max(1.0, (seeds - 1) / max(share**2, 1e-9))
+    half = float(stats.t.ppf(0.975, freedom)) * sqrt(whole) if whole else 0.0
     low, high = max(-1.0, mean - half), min(1.0, mean + half)
     points = f"{100 * mean:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f} over new seeds and images)"
-    if low > 0 or high < 0 or not mean:
+    if not mean or abs(mean) > (float(stats.t.ppf(1 - alpha / 2, freedom)) * sqrt(whole) if whole else 0.0):
         return Crossed(mean, low, high, "none", 0, points, points)
+    doubt = "inconclusive" if low <= 0 <= high else "not enough for a claim among so many pairs"
     bar = float((stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(POWER)) / abs(mean)) ** 2
     if of_images / images * bar < 1:
         needed = ceil((of_seeds + error / images) / (1 / bar - of_images / images))
         spread = of_seeds + error / images, of_images / images
         more = max(1, _enough(max(needed, seeds + 1), abs(mean), *spread, alpha=alpha) - seeds)
         told = f"about {more:,} more seed{'s' * (more > 1)}"
-        return Crossed(mean, low, high, "seeds", more, f"{points}: inconclusive: {told}", points)
+        return Crossed(mean, low, high, "seeds", more, f"{points}: {doubt}: {told}", points)
     # of the variance that is allowed, half for the seeds where these alone are too few
     enough = seeds if of_seeds / seeds * bar < 1 else ceil(2 * of_seeds * bar)
     more = max(1, ceil((of_images + error / enough) / (1 / bar - of_seeds / enough)) - images)
@@ -79,9 +83,9 @@ def crossed(first: NDArray[np.bool_], second: NDArray[np.bool_], *, alpha: float
     if more > BEYOND * images:
         needs = f"a difference as small takes more than {BEYOND} times as many test images"
     if also:
-        words = f"{points}: inconclusive, and seeds alone will not do: {needs}"
+        words = f"{points}: {doubt}, and seeds alone will not do: {needs}"
     else:
-        words = f"{points}: no number of seeds will do: {needs}"
+        words = f"{points}: {'' if low <= 0 <= high else f'{doubt}, and '}no number of seeds will do: {needs}"
     return Crossed(mean, low, high, "images", more, words, points)
 
 

@@ -67,12 +67,14 @@ class Figure:
 
     way: a way of `pellucid look`, or one of "samples", "layers", "learning_curves", "confusion_matrix" (of a run),
     "curves", "steadiness" (of all runs). options: of the way. arm: whose first run is drawn; empty for the first one.
+    of_class: look at the first test image of this class.
     """
 
     words: str
     way: str
     options: Mapping[str, Any] = field(default_factory=dict)
     arm: str = ""
+    of_class: str = ""
 
 
 @dataclass(frozen=True)

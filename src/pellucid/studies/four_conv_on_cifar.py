@@ -27,7 +27,7 @@ def four_conv_on_cifar() -> Study:
             Figure("loss and accuracy by epoch", "learning_curves"),
             Figure("weights and biases of each layer", "weight_histograms"),
             Figure("right and wrong images by confidence", "mistakes"),
-            Figure("what each layer makes of a horse", "feature_maps"),
+            Figure("what each layer makes of a horse", "feature_maps", of_class="horse"),
         ),
         claims=(
             Claim("L2 is better than none", label(rows[1][0]), label(rows[0][0])),

@@ -33,7 +33,7 @@ def optimizers_on_gray_cifar() -> Study:
         listed=tuple(config for config, _ in as_printed),
         reported={label(config): share for config, share in as_printed},
         figures=(
-            Figure("ten images with class names", "samples"),
+            Figure("ten images with class names", "samples", {"per_class": 1}),
             Figure("accuracy by epoch on the training images", "curves", {"metric": "train_accuracy"}),
             Figure("accuracy by epoch on validation images", "curves"),
             Figure("accuracy by epoch on the test images", "curves", {"metric": "test_accuracy"}),
@@ -47,6 +47,7 @@ def optimizers_on_gray_cifar() -> Study:
         claims=(
             Claim("Adam is better than SGD", adam, sgd),
             Claim("RMSprop is better than SGD", rmsprop, sgd),
+            Claim("Adam is better than RMSprop", adam, rmsprop),
             *(
                 Claim(f"{100 * share:.1f} % are reached by {words}", label(config), least=share)
                 for words, (config, share) in zip(("SGD", "RMSprop", "Adam"), as_printed, strict=True)

@@ -61,8 +61,8 @@ class Description:
         )
 
 
-def describe(splits: Splits) -> Description:
-    """Counts, pixel statistics of the training images, and samples."""
+def describe(splits: Splits, *, per_class: int = 10) -> Description:
+    """Counts, pixel statistics of the training images, and samples, so many of each class."""
     pixels = splits.train.pixels.reshape(-1, splits.shape[2])
     # in float64 over byte counts: exact, and without a float copy of all pixels
     values = np.arange(256) / 255
@@ -81,7 +81,7 @@ def describe(splits: Splits) -> Description:
             columns=("class", *(name for name, _ in splits)),
             rows=list(zip(splits.class_names, *columns, strict=True)),
         ),
-        samples(splits.train),
+        samples(splits.train, per_class=per_class),
     )
 
 

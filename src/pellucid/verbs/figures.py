@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from pellucid import catalog
 from pellucid.charts.samples import samples
 from pellucid.displays.display import Display
@@ -32,7 +34,7 @@ def draw(found: Studied, figure: Figure) -> Display:
     run = _run(found, figure)
     match figure.way:
         case "samples":
-            return samples(run.images("train"), per_class=1 if run.input_shape[2] == 3 else 10)
+            return samples(run.images("train"), **figure.options)
         case "layers":
             network = run.spec.network
             if not isinstance(network, Network):
@@ -44,7 +46,7 @@ def draw(found: Studied, figure: Figure) -> Display:
             return run.confusion_matrix()
     if figure.way not in catalog.names("inspection"):
         raise unknown_name("way", figure.way, [*catalog.names("inspection"), *OF_A_RUN, *OF_ALL])
-    return look(run, figure.way, **figure.options)
+    return look(run, figure.way, images=_images(run, figure), **figure.options)
 
 
 def command(found: Studied, figure: Figure) -> str:
@@ -57,7 +59,8 @@ def command(found: Studied, figure: Figure) -> str:
     match figure.way:
         case "samples":
             views = [f"--view {view}" for view in run.spec.data.views]
-            return " ".join(["pellucid data show", run.spec.data.name, *views])
+            each = [f"--per-class {figure.options['per_class']}"] if figure.options else []
+            return " ".join(["pellucid data show", run.spec.data.name, *views, *each])
         case "layers":
             values = {**found.study.base, **found.chosen[figure.arm or next(iter(found.chosen))]}
             given = options_of_network(values["network"], values)
@@ -66,7 +69,7 @@ def command(found: Studied, figure: Figure) -> str:
             return " ".join(["pellucid networks show", run.spec.network.name, "--input", shape, *changed])
         case "learning_curves" | "confusion_matrix":
             return f"pellucid curves {run.id}" if figure.way == "learning_curves" else f"pellucid evaluate {run.id}"
-    words = []
+    words = [f"--image {one}" for one in _images(run, figure) or ()]
     for key, value in figure.options.items():
         if key == "layer":
             words.append(f"--layer {value}")
@@ -84,6 +87,20 @@ def drawn(found: Studied) -> Iterator[tuple[Figure, str, Display | str]]:
             yield figure, command(found, figure), draw(found, figure)
         except (StorageError, DataError) as error:
             yield figure, "", str(error)
+
+
+def _images(run: Run, figure: Figure) -> list[int] | None:
+    """Numbers of the test images that are looked at; None for the way's own choice.
+
+    Raises DataError where there is none of the class that the figure is of.
+    """
+    if not figure.of_class:
+        return None
+    names = np.array(run.class_names)[run.images("test").labels]
+    rows = np.flatnonzero(names == figure.of_class)
+    if not len(rows):
+        raise DataError(f"{run.id}: expected a test image of class {figure.of_class}, found none.")
+    return [int(rows[0])]
 
 
 def _run(found: Studied, figure: Figure) -> Run:

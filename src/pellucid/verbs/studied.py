@@ -293,6 +293,16 @@ class Studied:
             return None
         return crossed(both[0], both[1], alpha=self.alpha / family)
 
+    def over_images_from(self, arm: str, value: float) -> Crossed | None:
+        """By how much an arm's accuracy is above `value`, over new seeds and new test images.
+
+        None without predictions of two seeds, or where these were tested on different images.
+        """
+        both = self.answers(arm, arm)
+        if both is None or len(both[0]) < 2:
+            return None
+        return crossed(both[0], np.full(both[0].shape, value), alpha=self.alpha)
+
     @property
     def best(self) -> str | None:
         """The arm that validation prefers; None for arms of several data sets (`bests`)."""

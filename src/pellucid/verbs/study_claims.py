@@ -73,7 +73,12 @@ def _reached(found: Studied, claim: Claim) -> str:
         told = "not on average, though the interval holds it" if there(farthest) else "no"
     between = "" if np.isnan(one.low) or missed else f" ({measured(metric, one.low)} to {measured(metric, one.high)})"
     least, left_out = "at least " if missed else "", found.left_out(claim.first, metric=metric)
-    return f"{told}: {least}{measured(metric, one.mean)}{between}, n = {one.n}{too_soon}{left_out}"
+    words = f"{least}{measured(metric, one.mean)}{between}, n = {one.n}{too_soon}{left_out}"
+    across = found.over_images_from(claim.first, claim.least) if metric == "test_accuracy" else None
+    if across is None:
+        return f"{told}: {words}"
+    here = ", on these test images" * (told in ("yes", "no") and across.bottleneck != "none")
+    return f"{told}{here}: {words} [{across.words}]"
 
 
 def _answer(found: Studied, claim: Claim, compared: dict[str, list[Pair]]) -> str:

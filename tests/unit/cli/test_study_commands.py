@@ -81,8 +81,16 @@ def test_trainings_that_may_end_early_or_see_smaller_images_take_at_most_what_is
         for given in ([], more):
             words = ("study", network, *WORDS[2:], "--vary", "lr=0.01", "--seeds", 2, "--dry-run", *given)
             assert pellucid(*words) == 0
-            told.append(", at most about" in capsys.readouterr().out.splitlines()[0])
+            told.append(", at most some seconds on" in capsys.readouterr().out.splitlines()[0])
     assert told == [False, True] * 3
+
+
+def test_a_studys_file_in_the_networks_place_is_told(pellucid: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pellucid("study", "rates.toml") == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "found rates.toml alone. A study's own file goes after --config." in told
+    assert pellucid("study") == 2
+    assert "found neither." in capsys.readouterr().err
 
 
 def test_seeds_until_it_is_clear_are_counted_from_the_first_look_on(

@@ -115,6 +115,38 @@ def test_mcnemar_counts_the_images_that_one_alone_gets_right() -> None:
     assert found["low"] < 0.1 < found["high"] and mcnemar(first, first)["p"] == 1
 
 
+def test_among_many_pairs_a_difference_of_one_interval_is_not_enough() -> None:
+    generator = np.random.default_rng(0)
+    seeds, images = (4, 300)
+    told = {}
+    for alpha in (0.05, 0.05 / 45):
+        drawn = [
+            crossed(*(generator.random((seeds, images)) < chance for chance in (0.56, 0.5)), alpha=alpha)
+            for _ in range(60)
+        ]
+        told[alpha] = sum(one.bottleneck == "none" for one in drawn)
+        for one in drawn:
+            doubtful = one.low <= 0 <= one.high
+            assert ("inconclusive" in one.words or "no number" in one.words) == doubtful or one.more
+            assert (one.bottleneck == "none") <= (not doubtful) and (one.more > 0) == (one.bottleneck != "none")
+            if one.bottleneck != "none" and not doubtful:
+                assert alpha < 0.05 and "not enough for a claim among so many pairs" in one.words
+    assert told[0.05 / 45] < told[0.05] / 2
+
+
+def test_an_arm_is_set_beside_a_value_on_new_seeds_and_images() -> None:
+    generator = np.random.default_rng(0)
+    covered = 0
+    for _ in range(150):
+        hard, lucky = generator.normal(0, 0.3, 200), generator.normal(0, 0.02, (5, 1))
+        right = generator.random((5, 200)) < np.clip(0.7 + hard + lucky, 0, 1)
+        found = crossed(right, np.full(right.shape, 0.65))
+        truth = float(np.clip(0.7 + generator.normal(0, 0.3, 100_000), 0, 1).mean()) - 0.65
+        assert found.difference == pytest.approx(right.mean() - 0.65)
+        covered += found.low <= truth <= found.high
+    assert covered >= 0.9 * 150
+
+
 def test_a_difference_that_takes_images_beyond_all_sets_is_told_as_that() -> None:
     generator = np.random.default_rng(4)
     second = generator.random((6, 2000)) < 0.5

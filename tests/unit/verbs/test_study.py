@@ -364,7 +364,7 @@ def test_commands(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
              "--subset", 200, "--runs", root)  # fmt: skip
     assert pellucid(*words, "--dry-run") == 0
     told = capsys.readouterr().out
-    assert "study by-command: 4 trials, about" in told and "lr=0.003 seed=1" in told
+    assert "study by-command: 4 trials, some seconds on" in told and "lr=0.003 seed=1" in told
     assert pellucid(*words) == 0
     out, err = capsys.readouterr()
     assert "best on validation" in out and "4/4" in err and "study.html" in err

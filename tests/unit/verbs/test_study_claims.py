@@ -60,6 +60,22 @@ def test_reaching_a_value_is_told_by_the_mean_and_the_interval(tmp_path: Path) -
     assert found.claims()[0][1].startswith("yes: 92.00 % (") and found.claims()[0][1].endswith("n = 5")
 
 
+@pytest.mark.parametrize(
+    ("least", "told"), [(0.86, "yes, on these test images"), (0.80, "yes"), (0.96, "no, on these")]
+)
+def test_a_value_is_reached_on_these_images_or_on_new_ones_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, least: float, told: str
+) -> None:
+    values: list[float | None] = [0.90, 0.91, 0.92, 0.91, 0.91]
+    found = given(tmp_path, rates(0.1, claims=(Claim("", "lr=0.1", least=least),)), {"lr=0.1": values})
+    hard = np.random.default_rng(0).permutation(100) < 91  # all seeds err on the same nine images
+    right = np.tile(hard, (5, 1))
+    monkeypatch.setattr(Studied, "answers", lambda self, first, second: (right, right, np.zeros(100)))
+    ((_, words),) = found.claims()
+    assert words.startswith(told) and "over new seeds and images)" in words
+    assert ("no number of seeds will do" in words) == ("these" in told)
+
+
 def test_claims_are_corrected_over_themselves_and_not_over_all_pairs(tmp_path: Path) -> None:
     levels = (0.1, 0.2, 0.3, 0.4, 0.5)
     claim = Claim("0.5 beats 0.1", "lr=0.5", "lr=0.1")
