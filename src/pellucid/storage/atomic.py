@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +19,8 @@ from pellucid.errors import StorageError
 
 #: Names of temporary files and folders begin with this; `sweep` removes what a killed process left.
 TEMPORARY = ".tmp-"
+#: Seconds after which nobody is at a temporary folder any more.
+ABANDONED = 86_400.0
 
 
 class Operations:
@@ -93,6 +97,14 @@ def sweep(folder: Path) -> None:
             operations.unlink(path)
 
 
+def sweep_folders(folder: Path) -> None:
+    """Removes what processes that were killed a day ago or longer have left of temporary folders in `folder`."""
+    for path in folder.glob(f"{TEMPORARY}*"):
+        with suppress(OSError):
+            if path.is_dir() and time.time() - path.stat().st_mtime > ABANDONED:
+                shutil.rmtree(path, ignore_errors=True)
+
+
 def _fill(path: Path, data: bytes, flags: int) -> None:
     descriptor = operations.open(path, flags)
     try:
@@ -106,6 +118,7 @@ def _fill(path: Path, data: bytes, flags: int) -> None:
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP)
 
 
 @contextmanager
@@ -124,6 +137,11 @@ def translated(path: Path, size: int) -> Iterator[None]:
             advice = (
                 f"expected to be allowed to write here, found that I am not ({reason}). Change the permissions, or "
                 "keep runs elsewhere with --runs DIR or PELLUCID_RUNS."
+            )
+        elif error.errno in _WITHOUT_LOCKS:
+            advice = (
+                f"expected a file system with locks, found none ({reason}). Keep runs elsewhere with --runs DIR or "
+                "PELLUCID_RUNS."
             )
         elif error.errno in (errno.EEXIST, errno.ENOTEMPTY):
             advice = "expected a new name, found one that is taken. Open it, or delete it first."

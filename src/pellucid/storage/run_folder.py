@@ -56,6 +56,7 @@ class RunFolder:
         check_id(run_id)
         with atomic.translated(root, 0):
             root.mkdir(parents=True, exist_ok=True)
+        atomic.sweep_folders(root)
         hidden = root / f"{atomic.TEMPORARY}{secrets.token_hex(8)}"
         try:
             atomic.make_folder(hidden)
@@ -78,7 +79,7 @@ class RunFolder:
         """Writes what a longer run begins with into the folder of one that is being made."""
         for name, lines in (("metrics.jsonl", self.metrics()), ("timings.jsonl", self.timings())):
             sealed.rewrite_lines(path / name, lines)
-        sealed.write_tensors(path / "best.safetensors", self.load_weights("best"), {})
+        sealed.write_tensors(path / "best.safetensors", *sealed.read_tensors(self._weights("best")))
         for state in self._states()[:1]:
             sealed.write_tensors(path / "states" / state.name, *sealed.read_tensors(state))
         RunFolder(path).append_event("continued", earlier=self.id)
@@ -108,6 +109,7 @@ class RunFolder:
                 atomic.sync_folder(root)
         with atomic.translated(path, 0):
             shutil.rmtree(trash)
+        atomic.sweep_folders(root)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -116,8 +118,8 @@ class RunFolder:
         Raises StorageError if another process has it.
         """
         with locked(self.path):
-            atomic.sweep(self.path)
-            atomic.sweep(self.path / "states")
+            for folder in (self.path, *(one for one in self.path.iterdir() if one.is_dir())):
+                atomic.sweep(folder)
             yield
 
     # --- one line an epoch
@@ -191,9 +193,15 @@ class RunFolder:
     def _states(self) -> list[Path]:
         return sorted((self.path / "states").glob("state-*.safetensors"), reverse=True)
 
-    def save_weights(self, which: str, tensors: Tensors) -> None:
-        """Keeps the "best" or "last" weights."""
-        sealed.write_tensors(self._weights(which), tensors, {})
+    def save_weights(self, which: str, tensors: Tensors, *, epoch: int) -> None:
+        """Keeps the "best" or "last" weights, those after an epoch."""
+        sealed.write_tensors(self._weights(which), tensors, {"epoch": str(epoch)})
+
+    def weights_epoch(self, which: str) -> int | None:
+        """After which epoch the weights were kept; None where there are none, or older ones that do not say it."""
+        path = self._weights(which)
+        found = sealed.read_tensors(path)[1].get("epoch") if path.exists() else None
+        return None if found is None else int(found)
 
     def load_weights(self, which: str) -> Tensors:
         """The "best" or "last" weights. Raises UsageError for another word, StorageError where there are none."""
@@ -304,7 +312,7 @@ def locked(folder: Path) -> Iterator[None]:
         descriptor = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o666)
     try:
         for _ in range(_PATIENCE):  # one who only asks whether it is locked holds it for microseconds
-            with suppress(BlockingIOError):
+            with atomic.translated(folder / ".lock", 0), suppress(BlockingIOError):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             time.sleep(0.01)

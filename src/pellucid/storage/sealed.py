@@ -79,7 +79,17 @@ def write_tensors(path: Path, tensors: Tensors, metadata: dict[str, str]) -> Non
     from safetensors.numpy import save
 
     ordered = {name: np.asarray(tensors[name], order="C") for name in sorted(tensors)}
-    atomic.write(path, save(ordered, {**metadata, _SEAL: _tensor_digest(ordered, metadata)}))
+    atomic.write(path, _in_order(save(ordered, {**metadata, _SEAL: _tensor_digest(ordered, metadata)})))
+
+
+def _in_order(data: bytes) -> bytes:
+    """A safetensors file with its metadata in the order of their keys: safetensors writes them in any."""
+    begin = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:begin])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # arrays begin at whole words
+    return b"".join((len(text).to_bytes(8, "little"), text, memoryview(data)[begin:]))
 
 
 def read_tensors(path: Path) -> tuple[Tensors, dict[str, str]]:

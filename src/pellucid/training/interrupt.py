@@ -25,12 +25,35 @@ class Interrupt:
         return self._asked or _stopping.is_set()
 
 
+#: Signals by which a process that trains for another one is asked to stop.
+REQUESTS = (signal.SIGUSR1, signal.SIGINT)
+
+
 def stop_on_request() -> None:
     """SIGUSR1 asks for an orderly end from now on, however often it comes, where a second SIGINT would end at once.
 
-    For a process that trains for another one: it ends the run that it is at, and any that it would still begin.
+    For a process that trains for another one: it ends the run that it is at, and any that it would still begin. Of
+    SIGINT, which a terminal sends to all, it takes notice between runs too: it would die there, and the others that
+    work for the same process would be ended with it. What was held back with `held` comes now.
     """
-    signal.signal(signal.SIGUSR1, lambda signum, frame: _stopping.set())
+    for request in REQUESTS:
+        signal.signal(request, lambda signum, frame: _stopping.set())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, REQUESTS)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """A process that is begun meanwhile is asked to stop no sooner than it can be (`stop_on_request`)."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, REQUESTS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def stop_requested() -> bool:
+    """Whether this process has been asked to stop by `stop_on_request`'s signals."""
+    return _stopping.is_set()
 
 
 @contextmanager

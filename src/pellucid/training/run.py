@@ -1,8 +1,9 @@
 """A run: a training whose every epoch is kept, so that it can be killed at any moment and go on to the same bits.
 
-The order of writes carries the promise. After an epoch: metrics, timings, best weights, then the state. A process
+The order of writes carries the promise. After an epoch: metrics, timings, the state, then the best weights. A process
 killed before the state is written goes on from the state before, drops the lines beyond it and writes them again,
-byte for byte, since every step is a function of the state and of (seed, epoch, step).
+byte for byte, since every step is a function of the state and of (seed, epoch, step). One killed before the best
+weights are takes them from the state.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.engines.engine import Engine, Trainer, engine
-from pellucid.errors import DataError, DivergedError, InterruptedRunError, StorageError
+from pellucid.errors import DamagedError, DataError, DivergedError, InterruptedRunError, StorageError
 from pellucid.images import Images, Splits
 from pellucid.spec.network import Network
 from pellucid.spec.progressive import check_progressive
+from pellucid.spec.recipe import Recipe
 from pellucid.spec.run import RunSpec
 from pellucid.spec.shapes import check
 from pellucid.storage.run_folder import RunFolder
@@ -69,9 +71,9 @@ def run(
     what the precision probe found. checkpoints: keep the weights after every epoch, and the first ones. earlier: a
     finished run that a new one begins with, to the bits of one begun anew, where `goes_on` allows it.
 
-    Raises DivergedError (the run is marked, its last finite checkpoint stays), InterruptedRunError after Ctrl-C,
-    StorageError when a file cannot be written or another process trains this run, DataError when the images are not
-    those that the run began with.
+    Raises UsageError where the device that it began on is not here, DivergedError (the run is marked, its last finite
+    checkpoint stays), InterruptedRunError after Ctrl-C, StorageError when a file cannot be written or another process
+    trains this run, DataError when the images are not those that the run began with.
     """
     observer = observer or Observer()
     chosen = engine(spec.engine)
@@ -102,6 +104,7 @@ def run(
         if folder.result() is not None:
             return
         decisions = Decisions(**folder.manifest["decisions"])
+        chosen.check(network, decisions.device, decisions.precision)  # it may have begun on another machine
         with chosen.threads(decisions.threads), interruptible() as interrupt:
             trainer = chosen.trainer(
                 network,
@@ -112,7 +115,7 @@ def run(
                 device=decisions.device,
                 precision=decisions.precision,
             )
-            progress = _resume(folder, trainer)
+            progress = _resume(folder, trainer, spec.recipe)
             changed: list[str] = []
             if progress:
                 changed = differences(folder.manifest["environment"], environment(chosen, decisions.threads))
@@ -148,11 +151,11 @@ def run(
                     best = best_epoch(spec.recipe, progress.records) == record.epoch
                     folder.append_metrics(record.to_dict())
                     folder.append_timings(timing.to_dict())
-                    if best:
-                        folder.save_weights("best", trainer.weights())
                     if checkpoints:
                         folder.save_epoch(record.epoch, trainer.weights())
                     _checkpoint(folder, trainer, progress)
+                    if best:
+                        folder.save_weights("best", trainer.weights(), epoch=record.epoch)
                     last_saved = time.monotonic()
                     observer.epoch(record, timing, best=best)
                     yield record
@@ -231,8 +234,11 @@ def _same_images(folder: RunFolder, splits: Splits) -> None:
         )
 
 
-def _resume(folder: RunFolder, trainer: Trainer) -> Progress | None:
-    """The progress of the newest state, with that state in the trainer; None if there is none yet."""
+def _resume(folder: RunFolder, trainer: Trainer, recipe: Recipe) -> Progress | None:
+    """The progress of the newest state, with that state in the trainer; None if there is none yet.
+
+    Best weights that a killed process did not come to are written.
+    """
     found = folder.latest_state()
     if found is None:
         folder.keep_epochs(0)
@@ -241,9 +247,13 @@ def _resume(folder: RunFolder, trainer: Trainer) -> Progress | None:
     trainer.load_state(tensors)
     folder.keep_epochs(int(kept["epochs"]))
     records = [EpochRecord(**line) for line in folder.metrics()]
-    return Progress(
+    progress = Progress(
         records, int(kept["done"]), float(kept["seconds"]), float(kept["epoch_seconds"]), float(kept["lr"])
     )
+    newest = len(records)
+    if not progress.done and best_epoch(recipe, records) == newest != folder.weights_epoch("best"):
+        folder.save_weights("best", trainer.weights(), epoch=newest)
+    return progress
 
 
 def _checkpoint(folder: RunFolder, trainer: Trainer, progress: Progress) -> None:
@@ -263,9 +273,15 @@ def _checkpoint(folder: RunFolder, trainer: Trainer, progress: Progress) -> None
 
 def _finish(spec: RunSpec, splits: Splits, folder: RunFolder, trainer: Trainer, progress: Progress) -> None:
     """Last weights, the best weights' logits on the test images, the result; the result's presence ends the run."""
-    folder.save_weights("last", trainer.weights())
+    last, best = len(progress.records), best_epoch(spec.recipe, progress.records)
+    folder.save_weights("last", trainer.weights(), epoch=last)
+    if best != last and (kept := folder.weights_epoch("best")) not in (None, best):
+        raise DamagedError(
+            f"{folder.id}: expected the weights of its best epoch, {best}, found those of epoch {kept}, which was "
+            f"trained again and came out otherwise. Delete it (pellucid runs delete {folder.id}) and train anew."
+        )
     if len(splits.test):
-        if best_epoch(spec.recipe, progress.records) != len(progress.records):
+        if best != last:
             trainer.load_weights(folder.load_weights("best"))
         folder.save_predictions({"logits": trainer.logits(splits.test), "labels": splits.test.labels})
     reason = stop_reason(spec.recipe, progress.records, progress.seconds) or ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pellucid.errors import UsageError
+from pellucid.errors import DataError, SpecError, UsageError
 from pellucid.spec.run import RunSpec
 from pellucid.spec.search import Search
 from pellucid.spec.space import dimension, dimension_from_text
@@ -128,7 +128,14 @@ class _Rounds:
 
     def trained(self, points: list[Point]) -> list[Tried]:
         """How each of them did."""
-        specs = {(point.number, seed): self._spec(point, seed) for point in points for seed in self.asked.seeds}
+        specs: dict[tuple[int, int], RunSpec] = {}
+        misfits: dict[int, str] = {}
+        for point in points:
+            try:
+                specs |= {(point.number, seed): self._spec(point, seed) for seed in self.asked.seeds}
+            except (UsageError, SpecError, DataError) as error:  # values that fit one by one, and not together
+                misfits[point.number] = str(error)
+                self.done += len(self.asked.seeds)
         earlier: dict[str, str] = {}
         for key, spec in specs.items():
             if key in self._last and goes_on(spec, self._last[key]):
@@ -152,6 +159,10 @@ class _Rounds:
                     self.told(self.done, self.size, outcome)
         found = []
         for point in points:
+            if point.number in misfits:
+                epochs = point.epochs or self.first.recipe.epochs
+                found.append(Tried.misfit(point, epochs, len(self.asked.seeds), misfits[point.number]))
+                continue
             mine = [specs[point.number, seed] for seed in self.asked.seeds]
             found.append(Tried.read(self.root, point, mine, errors))
         for name in {spec.id for spec in specs.values()} - self._counted:

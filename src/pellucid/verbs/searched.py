@@ -48,6 +48,11 @@ class Tried:
         epochs = specs[0].recipe.epochs
         return cls(point.number, point.config, epochs, names, results, "; ".join(reasons))
 
+    @classmethod
+    def misfit(cls, point: Point, epochs: int, seeds: int, reason: str) -> Tried:
+        """A point whose values do not fit together: it has no runs."""
+        return cls(point.number, point.config, epochs, ("",) * seeds, (None,) * seeds, reason)
+
     @property
     def score(self) -> float | None:
         """Mean validation accuracy over seeds; None where one of them failed."""

@@ -140,6 +140,8 @@ def _train(
     errors: dict[str, str],
 ) -> None:
     """Trains what is left; errors: filled with the reasons of runs that could not note their own, by id."""
+    for _, spec in specs:
+        errors.pop(spec.id, None)  # of an earlier attempt
     with closing(run_all([spec for _, spec in specs], root, probes=probe_folder(), executor=crew)) as outcomes:
         for done, outcome in enumerate(outcomes, 1):
             if outcome.result is None:

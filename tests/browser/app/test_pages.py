@@ -199,7 +199,7 @@ def test_hostile_names_do_nothing_in_a_browser(another: Another, tmp_path: Path,
         for line in source.metrics():
             folder.append_metrics(line)
         folder.save_predictions(source.predictions() or {})
-        folder.save_weights("best", source.load_weights("best"))
+        folder.save_weights("best", source.load_weights("best"), epoch=1)
         folder.save_result({**(source.result() or {}), "reason": name})
     other, page = another(tmp_path)
     every = "&".join(f"run=run{k}" for k in range(len(bad)))

@@ -42,7 +42,7 @@ def life(root: Path, moment: Callable[[str], None] = lambda name: None) -> None:
         for epoch in range(done + 1, 3):
             folder.append_metrics({"epoch": epoch, "loss": 1 / epoch})
             folder.append_timings({"epoch": epoch, "seconds": 1.0})
-            folder.save_weights("best", tensors(epoch))
+            folder.save_weights("best", tensors(epoch), epoch=epoch)
             folder.save_state(epoch, tensors(epoch), {"epochs": epoch})
         folder.save_result({"status": "finished"})
 
@@ -204,6 +204,34 @@ def test_a_run_is_found_by_a_part_of_its_name(tmp_path: Path) -> None:
         find(tmp_path, "-")
     with pytest.raises(UsageError, match="Did you mean lenet5-a"):
         find(tmp_path, "lenet6-a")
+
+
+def test_what_killed_processes_left_is_swept(tmp_path: Path) -> None:
+    life(tmp_path)
+    left = [tmp_path / "r" / name / ".tmp-1" for name in ("", "states", "pictures")]
+    for path in left:
+        path.write_bytes(b"half")
+    old, young = tmp_path / ".tmp-old", tmp_path / ".tmp-young"
+    for path in (old, young):
+        (path / "states").mkdir(parents=True)
+    os.utime(old, (0, 0))
+    with RunFolder.open(tmp_path, "r").lock():
+        assert not any(path.exists() for path in left)
+    RunFolder.create(tmp_path, "s", MANIFEST)
+    assert not old.exists() and young.exists(), "a draft of another process is left alone"
+
+
+def test_a_file_system_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    def missing(descriptor: int, how: int) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    life(tmp_path)
+    monkeypatch.setattr(fcntl, "flock", missing)
+    with pytest.raises(StorageError, match="expected a file system with locks, found none"):  # noqa: SIM117
+        with RunFolder.open(tmp_path, "r").lock():
+            pass
 
 
 def test_who_only_asks_is_in_nobodys_way(tmp_path: Path) -> None:

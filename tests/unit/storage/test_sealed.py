@@ -38,6 +38,15 @@ def test_tensors_come_back_with_type_shape_and_bytes(tmp_path: Path) -> None:
         assert found[name].tobytes() == array.tobytes()
 
 
+def test_the_same_tensors_with_the_same_metadata_are_the_same_bytes(tmp_path: Path) -> None:
+    metadata = {"epoch": "3", "progress": "é", "a": "b", "z": ""}
+    for k in range(8):  # safetensors orders metadata anew in every call
+        sealed.write_tensors(tmp_path / str(k), {"x": np.arange(3)}, metadata)
+    assert len({(tmp_path / str(k)).read_bytes() for k in range(8)}) == 1
+    tensors, found = sealed.read_tensors(tmp_path / "0")
+    assert found == metadata and (tensors["x"] == np.arange(3)).all()
+
+
 def test_the_same_tensors_are_the_same_bytes_in_any_order(tmp_path: Path) -> None:
     sealed.write_tensors(tmp_path / "a", TENSORS, {})
     sealed.write_tensors(tmp_path / "b", dict(reversed(TENSORS.items())), {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -150,6 +151,57 @@ def test_a_signal_to_the_one_process_stops_the_others_too(tmp_path: Path) -> Non
     for one in specs[:2]:
         assert RunFolder.open(tmp_path, one.id).events()[-1]["event"] == "interrupted"
     assert not RunFolder.exists(tmp_path, specs[2].id)
+
+
+def test_an_idle_process_is_no_end_of_the_others_after_ctrl_c(tmp_path: Path) -> None:
+    words = ["study", "mlp", "digits", "--name", "two", "--vary", "epochs=1,100000", "--seeds", "1", "--workers", "2"]
+    command = [sys.executable, "-m", "pellucid", *words, "--runs", str(tmp_path)]
+    quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, start_new_session=True, **quiet) as one:
+        long = next(spec for spec in _begun(tmp_path, 2) if spec.recipe.epochs > 1)
+        while not any(tmp_path.glob("mlp-*/result.json")):
+            time.sleep(0.05)
+        time.sleep(0.5)  # its process has nothing to do now
+        os.killpg(one.pid, signal.SIGINT)  # as a terminal does: all of them
+        told = one.communicate(timeout=60)[1]
+    assert one.returncode == 130 and "Traceback" not in told
+    assert RunFolder.open(tmp_path, long.id).events()[-1]["event"] == "interrupted"
+
+
+def _begun(root: Path, count: int) -> list[RunSpec]:
+    """Specs of so many runs, once each of them has an epoch."""
+    while len(found := [path.parent.name for path in root.glob("mlp-*/metrics.jsonl")]) < count:
+        time.sleep(0.05)
+    return [RunSpec.from_dict(RunFolder.open(root, name).manifest["spec"]) for name in found]
+
+
+def test_an_error_of_whoever_is_told_stops_the_others(tmp_path: Path) -> None:
+    specs = [spec(0), replace(spec(1), recipe=Recipe(epochs=100_000))]
+    start = time.monotonic()
+    with closing(run_all(specs, tmp_path, probes=tmp_path / "probes", workers=2)) as outcomes:
+        assert next(outcomes).spec.id == specs[0].id
+        _begun(tmp_path, 2)
+    assert time.monotonic() - start < 60
+    assert RunFolder.open(tmp_path, specs[1].id).events()[-1]["event"] == "interrupted"
+
+
+def test_a_process_that_waits_for_a_run_of_another_one_stops_when_it_is_asked_to(tmp_path: Path) -> None:
+    one = spec()
+    folder = RunFolder.create(tmp_path, one.id, {"spec": one.to_dict(), "fingerprint": ""})
+    code = (
+        "import sys, pickle\nfrom pathlib import Path\nfrom pellucid.errors import InterruptedRunError\n"
+        "from pellucid.training.interrupt import stop_on_request\n"
+        "from pellucid.training.executors.task import run_when_free\n"
+        "stop_on_request()\nprint('ready', flush=True)\n"
+        "try:\n    run_when_free(pickle.loads(bytes.fromhex(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[2]))\n"
+        "except InterruptedRunError:\n    raise SystemExit(7)"
+    )
+    words = [sys.executable, "-c", code, pickle.dumps(Task(one)).hex(), str(tmp_path)]
+    with folder.lock(), subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdout.readline() == "ready\n"
+        time.sleep(0.3)
+        other.send_signal(signal.SIGUSR1)
+        assert other.wait(timeout=20) == 7
 
 
 def test_a_module_is_refused(tmp_path: Path) -> None:

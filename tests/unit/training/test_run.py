@@ -1,4 +1,4 @@
-"""A run that another process has begun a moment before."""
+"""A run that another process has begun a moment before, was killed between two writes, or began elsewhere."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import pytest
 
 from pellucid import catalog
 from pellucid.datasets._load import load
-from pellucid.errors import StorageError
+from pellucid.errors import DamagedError, StorageError, UsageError
 from pellucid.spec import DataSpec, Recipe
 from pellucid.spec.run import RunSpec
+from pellucid.storage import sealed
 from pellucid.storage.run_folder import RunFolder
+from pellucid.training.record import EpochRecord
 from pellucid.training.run import run
+from pellucid.training.stopping import best_epoch
 
 DATA = DataSpec(name="digits", subset=100)
 
@@ -60,3 +63,56 @@ def test_a_folder_that_nobody_could_make_is_told(
     with pytest.raises(StorageError, match="no space left"):
         list(run(long, load(DATA), tmp_path, probes=tmp_path, earlier=short.id if goes_on else None))
     assert not RunFolder.exists(tmp_path, long.id)
+
+
+def finished(one: RunSpec, root: Path) -> RunFolder:
+    for _ in run(one, load(DATA), root, probes=root / "probes"):
+        pass
+    return RunFolder.open(root, one.id)
+
+
+def test_best_weights_that_a_killed_process_did_not_come_to_are_those_of_the_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = spec(3)
+    whole = finished(one, tmp_path / "whole")
+    save, epochs = RunFolder.save_weights, []
+
+    def killed(folder: RunFolder, which: str, tensors: Any, *, epoch: int) -> None:
+        epochs.append(epoch)
+        if len(epochs) == len(best_epochs):
+            raise KeyboardInterrupt
+        save(folder, which, tensors, epoch=epoch)
+
+    records = [EpochRecord(**line) for line in whole.metrics()]
+    best_epochs = [n for n in range(1, 4) if best_epoch(one.recipe, records[:n]) == n]
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(RunFolder, "save_weights", killed)
+        finished(one, tmp_path / "killed")
+    again = finished(one, tmp_path / "killed")
+    for which in ("best", "last"):
+        name = f"{which}.safetensors"
+        assert (again.path / name).read_bytes() == (whole.path / name).read_bytes()
+    assert again.weights_epoch("best") == best_epochs[-1] and again.weights_epoch("last") == 3
+
+
+def test_best_weights_of_an_epoch_that_came_out_otherwise_are_not_taken_for_others(tmp_path: Path) -> None:
+    one = replace(spec(2), recipe=Recipe(epochs=2, lr=1.0))  # too high a rate: the first epoch is the best
+    folder = finished(one, tmp_path)
+    assert (folder.result() or {})["best_epoch"] == 1
+    (folder.path / "result.json").unlink()
+    folder.save_weights("best", folder.load_weights("best"), epoch=2)
+    with pytest.raises(DamagedError, match="expected the weights of its best epoch, 1, found those of epoch 2"):
+        finished(one, tmp_path)
+
+
+def test_a_run_that_began_on_a_device_that_is_not_here_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = finished(spec(1), tmp_path)
+    (folder.path / "result.json").unlink()
+    there = dict(folder.manifest["decisions"], device="cuda")
+    sealed.write_json(folder.path / "run.json", {**folder.manifest, "decisions": there})
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UsageError, match="expected a CUDA device, found none"):
+        finished(spec(1), tmp_path)

@@ -62,6 +62,17 @@ def test_a_search_that_is_stopped_goes_on_to_the_same_bytes_with_other_workers(
         assert (tmp_path / "parts" / name / "result.json").read_bytes() == result, "trained again"
 
 
+@pytest.mark.parametrize("method", ["random", "optuna"])
+def test_values_that_fit_one_by_one_and_not_together_are_a_point_that_failed(tmp_path: Path, method: str) -> None:
+    over = ["loss=mse,cross_entropy", "label_smoothing=0.1,0", "lr=log:1e-3:1e-2"]
+    asked = made_search("clash", {**BASE, "epochs": 1}, over=over, trials=8, method=method)
+    found = search(asked, runs=tmp_path, workers=1)
+    clash = [one for one in found.tried if (one.config["loss"], one.config["label_smoothing"]) == ("mse", 0.1)]
+    assert clash and found.failed == clash and len(found.tried) == 8
+    assert all("label_smoothing: expected" in one.reason and one.runs == ("",) for one in clash)
+    assert found.best is not None and found.table().text() and found.display().render("html")
+
+
 def test_a_search_that_is_killed_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     words = ["mlp", "digits", "--over", "lr=log:1e-3:1e-1", "--trials", "9", "--method", "halving", "--epochs", "90"]
     whole, killed = (

@@ -10,10 +10,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from multiprocessing import active_children, parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
@@ -27,7 +27,7 @@ from pellucid.errors import InterruptedRunError
 from pellucid.storage.run_folder import is_locked
 from pellucid.training.executors.shared import SharedImages
 from pellucid.training.executors.task import Outcome, Task, run_when_free, stopped
-from pellucid.training.interrupt import stop_on_request
+from pellucid.training.interrupt import held, stop_on_request
 
 #: A run whose process ends this often without a word is given up: it would take down every process it is given.
 ATTEMPTS = 2
@@ -52,9 +52,10 @@ class Processes:
         pending = {task.spec.id: task for task in tasks}
         attempts: dict[str, int] = {}
         while pending:
-            for outcome in self._until_broken(pending, attempts, root, probes):
-                del pending[outcome.spec.id]
-                yield outcome
+            with closing(self._until_broken(pending, attempts, root, probes)) as outcomes:
+                for outcome in outcomes:
+                    del pending[outcome.spec.id]
+                    yield outcome
             for name in [name for name, tries in attempts.items() if tries >= ATTEMPTS and name in pending]:
                 words = f"its process ended {ATTEMPTS} times without a word: out of memory?"
                 yield Outcome(pending.pop(name).spec, None, words)
@@ -79,7 +80,7 @@ class Processes:
 
     def _until_broken(
         self, pending: dict[str, Task], attempts: dict[str, int], root: Path, probes: Path
-    ) -> Iterator[Outcome]:
+    ) -> Generator[Outcome, None, None]:
         """Outcomes of the pending runs, until all are done or a process is killed, which ends the others too.
 
         attempts: of runs that were there when one was, how often that was while they were alone. They come first and
@@ -111,6 +112,10 @@ class Processes:
             _stop_all()
             self.close()
             raise stopped(len(waiting) + len(running)) from None
+        except BaseException:  # what the others train would be waited for
+            _stop_all()
+            self.close()
+            raise
 
     def _opened(self, engine: str) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -150,7 +155,8 @@ class _Process(SpawnProcess):
         script = sys.modules["__main__"]
         sys.modules["__main__"] = ModuleType("__main__")
         try:
-            return SpawnProcess._Popen(process_obj)
+            with held():
+                return SpawnProcess._Popen(process_obj)
         finally:
             sys.modules["__main__"] = script
 

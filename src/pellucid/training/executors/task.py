@@ -18,6 +18,7 @@ from pellucid.spec.data import DataSpec
 from pellucid.spec.run import RunSpec
 from pellucid.storage.run_folder import RunFolder, is_locked
 from pellucid.training.executors.shared import opened
+from pellucid.training.interrupt import stop_requested
 from pellucid.training.run import run
 
 #: Letters of an error that are told.
@@ -99,8 +100,13 @@ def _words(error: Exception) -> str:
 
 
 def run_when_free(task: Task, root: Path, probes: Path) -> Outcome:
-    """`run_task`, once no other process is at the run: one whose node has died lets go of it when it notices."""
+    """`run_task`, once no other process is at the run: one whose node has died lets go of it when it notices.
+
+    Raises InterruptedRunError where this process is asked to stop meanwhile.
+    """
     while True:
+        if stop_requested():
+            raise stopped(1)
         with suppress(BusyError):  # begun by another process between question and lock
             if not is_locked(root / task.spec.id):
                 return run_task(task, root, probes)
