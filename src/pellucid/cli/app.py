@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from pellucid.cli import atlas, by_hand, curves, data, look, networks, report, runs, search, serve, study, train
+from pellucid.cli import (
+    atlas,
+    by_hand,
+    curves,
+    data,
+    evidence,
+    look,
+    networks,
+    report,
+    runs,
+    search,
+    serve,
+    study,
+    train,
+)
 
 app = typer.Typer(
     name="pellucid",
@@ -41,6 +55,7 @@ atlas.add_to(app)
 by_hand.add_to(app)
 study.add_to(app)
 curves.add_to(app)
+evidence.add_to(app)
 report.add_to(app)
 search.add_to(app)
 serve.add_to(app)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.spec.study import Claim, Config, Figure, Study, label
+from pellucid.spec.study import AlsoReported, Claim, Config, Figure, Study, label
 
 
 def l2_on_mnist() -> Study:
@@ -26,6 +26,7 @@ def l2_on_mnist() -> Study:
         listed=(*({"l2": value} for value in values), ours),
         seeds=tuple(range(6)),
         reported={f"l2={values[0]:g}": 0.9919, f"l2={values[2]:g}": 0.9939},
+        also_reported=(AlsoReported(f"l2={values[0]:g}", "train_loss", 0.0181),),
         figures=(
             Figure("loss and accuracy by epoch", "learning_curves"),
             Figure("weights and biases of each layer", "weight_histograms"),

@@ -42,7 +42,11 @@ def rates_and_optimizers_on_cifar() -> Study:
             Figure("accuracy by epoch on validation images", "curves"),
             Figure("accuracy by epoch on the test images", "curves", {"metric": "test_accuracy"}),
             Figure("weights of the first layer", "filters", {"layer": "conv1"}),
-            Figure("activations of both convolutions", "activation_statistics", {"layers": ("relu1", "relu2")}),
+            Figure(
+                "activations of both convolutions; reported mean and deviation 0.0657 and 0.1373, 0.1000 and 0.3112",
+                "activation_statistics",
+                {"layers": ("relu1", "relu2")},
+            ),
         ),
         claims=(
             Claim("Adagrad with 0.01 is better than with 0.001", arms[5], arms[3]),

@@ -175,7 +175,9 @@ def test_a_grid_shows_what_each_factor_does(root: Path) -> None:
         study_page.curves(found, "loss")
 
 
-def test_evidence_is_the_images_that_one_arm_alone_gets_right(root: Path) -> None:
+def test_evidence_is_the_images_that_one_arm_alone_gets_right(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = study(small(), runs=root)
     good, bad = "optimizer=adam lr=0.01", "optimizer=sgd lr=0.003"
     shown = study_page.evidence(found, good, bad, n=7)
@@ -188,6 +190,13 @@ def test_evidence_is_the_images_that_one_arm_alone_gets_right(root: Path) -> Non
     assert all(a > b for a, b in counts)
     with pytest.raises(UsageError, match=r"unknown arm 'adam'"):
         study_page.evidence(found, "adam", bad)
+    words = ["pellucid", "evidence", found.study.name, good]
+    monkeypatch.setattr("sys.argv", [*words, bad, "-n", "7", "--runs", str(root)])
+    monkeypatch.chdir(tmp_path)
+    assert command() == 0 and capsys.readouterr().out.strip() == f"{found.study.name}-evidence.png"
+    assert (tmp_path / f"{found.study.name}-evidence.png").read_bytes().startswith(b"\x89PNG")
+    monkeypatch.setattr("sys.argv", [*words, good, "--runs", str(root)])
+    assert command() == 0 and "no test image is right in more seeds of" in capsys.readouterr().err
 
 
 def test_tuned_factors_are_chosen_on_validation_and_edges_are_told(root: Path) -> None:
