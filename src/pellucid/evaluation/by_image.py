@@ -51,6 +51,7 @@ def crossed(
     d = first.astype(np.float64) - second.astype(np.float64)
     seeds, images = d.shape
     mean = float(d.mean())
+    mean = mean if abs(mean) > 1e-12 else 0.0  # a tie, but for rounding
     by_seed, by_image = d.mean(1), d.mean(0)
     rest = d - by_seed[:, None] - by_image + mean
     if seeds < 2 or images < 2:
@@ -67,7 +68,7 @@ def crossed(
     points = f"{100 * mean:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f} over new seeds and images)"
     if not mean or abs(mean) > (float(stats.t.ppf(1 - alpha / 2, freedom)) * sqrt(whole) if whole else 0.0):
         return Crossed(mean, low, high, "none", 0, points, points)
-    doubt = "inconclusive" if low <= 0 <= high else "not enough for a claim among so many pairs"
+    doubt = "inconclusive" if low <= 0 <= high else "not enough for a claim, corrected for all pairs and looks"
     bar = float((stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(POWER)) / abs(mean)) ** 2
     if of_images / images * bar < 1:
         needed = ceil((of_seeds + error / images) / (1 / bar - of_images / images))

@@ -19,7 +19,7 @@ from pellucid.errors import StorageError
 
 #: Names of temporary files and folders begin with this; `sweep` removes what a killed process left.
 TEMPORARY = ".tmp-"
-#: Seconds after which nobody is at a temporary folder any more.
+#: Seconds after which nobody is at a temporary file or folder any more.
 ABANDONED = 86_400.0
 
 
@@ -97,12 +97,19 @@ def sweep(folder: Path) -> None:
             operations.unlink(path)
 
 
-def sweep_folders(folder: Path) -> None:
-    """Removes what processes that were killed a day ago or longer have left of temporary folders in `folder`."""
-    for path in folder.glob(f"{TEMPORARY}*"):
+def sweep_abandoned(folder: Path, below: str = "") -> None:
+    """Removes temporary files and folders of `folder` that a killed process has left a day ago or longer.
+
+    below: a pattern of folders to look in, such as ``**/`` for all.
+    """
+    for path in list(folder.glob(f"{below}{TEMPORARY}*")):
         with suppress(OSError):
-            if path.is_dir() and time.time() - path.stat().st_mtime > ABANDONED:
+            if time.time() - path.stat().st_mtime <= ABANDONED:
+                continue
+            if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
 
 
 def _fill(path: Path, data: bytes, flags: int) -> None:

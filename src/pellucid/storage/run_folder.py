@@ -56,7 +56,7 @@ class RunFolder:
         check_id(run_id)
         with atomic.translated(root, 0):
             root.mkdir(parents=True, exist_ok=True)
-        atomic.sweep_folders(root)
+        atomic.sweep_abandoned(root)
         hidden = root / f"{atomic.TEMPORARY}{secrets.token_hex(8)}"
         try:
             atomic.make_folder(hidden)
@@ -105,11 +105,12 @@ class RunFolder:
         with locked(path):
             trash = root / f"{atomic.TEMPORARY}{secrets.token_hex(8)}"
             with atomic.translated(path, 0):
+                os.utime(path)  # it is not abandoned
                 atomic.operations.replace(path, trash)  # whole at once: a kill leaves no half run behind
                 atomic.sync_folder(root)
         with atomic.translated(path, 0):
             shutil.rmtree(trash)
-        atomic.sweep_folders(root)
+        atomic.sweep_abandoned(root)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -118,8 +119,9 @@ class RunFolder:
         Raises StorageError if another process has it.
         """
         with locked(self.path):
-            for folder in (self.path, *(one for one in self.path.iterdir() if one.is_dir())):
-                atomic.sweep(folder)
+            atomic.sweep(self.path)
+            atomic.sweep(self.path / "states")
+            atomic.sweep_abandoned(self.path, "**/")  # ways of looking write there without the lock
             yield
 
     # --- one line an epoch

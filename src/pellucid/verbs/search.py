@@ -160,7 +160,7 @@ class _Rounds:
         found = []
         for point in points:
             if point.number in misfits:
-                epochs = point.epochs or self.first.recipe.epochs
+                epochs = point.epochs or int(point.config.get("epochs", self.first.recipe.epochs))
                 found.append(Tried.misfit(point, epochs, len(self.asked.seeds), misfits[point.number]))
                 continue
             mine = [specs[point.number, seed] for seed in self.asked.seeds]

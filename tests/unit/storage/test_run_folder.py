@@ -208,15 +208,18 @@ def test_a_run_is_found_by_a_part_of_its_name(tmp_path: Path) -> None:
 
 def test_what_killed_processes_left_is_swept(tmp_path: Path) -> None:
     life(tmp_path)
-    left = [tmp_path / "r" / name / ".tmp-1" for name in ("", "states", "pictures")]
-    for path in left:
+    left = [tmp_path / "r" / name / ".tmp-1" for name in ("", "states", "atlas/test")]
+    other = tmp_path / "r" / "atlas" / ".tmp-2"
+    for path in (*left, other):
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"half")
+    os.utime(left[2], (0, 0))
     old, young = tmp_path / ".tmp-old", tmp_path / ".tmp-young"
     for path in (old, young):
         (path / "states").mkdir(parents=True)
     os.utime(old, (0, 0))
     with RunFolder.open(tmp_path, "r").lock():
-        assert not any(path.exists() for path in left)
+        assert not any(path.exists() for path in left) and other.exists(), "who looks needs no lock"
     RunFolder.create(tmp_path, "s", MANIFEST)
     assert not old.exists() and young.exists(), "a draft of another process is left alone"
 

@@ -96,6 +96,15 @@ def test_best_weights_that_a_killed_process_did_not_come_to_are_those_of_the_sta
     assert again.weights_epoch("best") == best_epochs[-1] and again.weights_epoch("last") == 3
 
 
+def test_damaged_best_weights_are_written_anew_where_the_state_has_them(tmp_path: Path) -> None:
+    whole, folder = finished(spec(1), tmp_path / "whole"), finished(spec(1), tmp_path / "damaged")
+    (folder.path / "result.json").unlink()
+    path = folder.path / "best.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    finished(spec(1), tmp_path / "damaged")
+    assert path.read_bytes() == (whole.path / "best.safetensors").read_bytes()
+
+
 def test_best_weights_of_an_epoch_that_came_out_otherwise_are_not_taken_for_others(tmp_path: Path) -> None:
     one = replace(spec(2), recipe=Recipe(epochs=2, lr=1.0))  # too high a rate: the first epoch is the best
     folder = finished(one, tmp_path)

@@ -15,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, suppress
 from dataclasses import replace
-from multiprocessing import active_children, parent_process
+from multiprocessing import parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from threading import Thread
@@ -44,6 +44,7 @@ class Processes:
     def __init__(self, workers: int | None = None) -> None:
         self._count = workers or cores()
         self._cores = None if workers else cores()
+        self._context = _Spawn()
         self._pool: ProcessPoolExecutor | None = None
         self._shared = SharedImages()
 
@@ -109,18 +110,18 @@ class Processes:
             for task in running.values():
                 attempts[task.spec.id] = attempts.get(task.spec.id, 0) + (len(running) == 1)
         except (KeyboardInterrupt, InterruptedRunError):  # the one here, or the one of a worker
-            _stop_all()
+            self._context.stop()
             self.close()
             raise stopped(len(waiting) + len(running)) from None
         except BaseException:  # what the others train would be waited for
-            _stop_all()
+            self._context.stop()
             self.close()
             raise
 
     def _opened(self, engine: str) -> ProcessPoolExecutor:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
-                self._count, mp_context=_Spawn(), initializer=_warm_up, initargs=(engine,)
+                self._count, mp_context=self._context, initializer=_warm_up, initargs=(engine,)
             )
         return self._pool
 
@@ -133,14 +134,6 @@ def at_once(threads: int | None, workers: int | None = None) -> int:
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _stop_all() -> None:
-    """Asks our processes for an orderly end. Ctrl-C in a terminal reaches them too, a signal to this one does not."""
-    for process in active_children():
-        if isinstance(process, _Process) and process.pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGUSR1)
 
 
 class _Process(SpawnProcess):
@@ -164,7 +157,21 @@ class _Process(SpawnProcess):
 class _Spawn(SpawnContext):
     """New processes, not forks: a fork would copy the threads' locks but not the threads."""
 
-    Process = _Process
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: list[_Process] = []
+
+    def Process(self, *arguments: Any, **options: Any) -> _Process:  # type: ignore[override]  # noqa: N802
+        """One more process."""
+        self.begun.append(_Process(*arguments, **options))
+        return self.begun[-1]
+
+    def stop(self) -> None:
+        """Asks all for an orderly end: Ctrl-C in a terminal reaches them too, a signal to this one does not."""
+        for process in self.begun:
+            if process.pid is not None and process.is_alive():
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGUSR1)
 
 
 def _warm_up(name: str) -> None:
