@@ -46,7 +46,8 @@ def crossed(
         variance of the mean = var(a) / S + var(b) / I + var(e) / (S I)
 
     with the variances by the analysis of variance of the two-way table (Searle, Casella, McCulloch 1992). With ever
-    more seeds var(b) / I is left: where that alone is too much, only more test images will do.
+    more seeds var(b) / I is left: where that alone is too much, only more test images will do. Where all
+    differences are the same, the interval is by the rule of three (hanley1983 in docs/bibliography.bib).
     """
     d = first.astype(np.float64) - second.astype(np.float64)
     seeds, images = d.shape
@@ -60,13 +61,13 @@ def crossed(
     of_seeds = max(0.0, float(by_seed.var(ddof=1)) - error / images)
     of_images = max(0.0, float(by_image.var(ddof=1)) - error / seeds)
     whole = of_seeds / seeds + of_images / images + error / (seeds * images)
+    if whole < 1e-15:  # nothing but rounding
+        return _alike(mean, images)
     # few seeds: their share of the variance is itself known badly
-    share = (of_seeds / seeds + error / (seeds * images)) / whole if whole else 0.0
+    share = (of_seeds / seeds + error / (seeds * images)) / whole
     freedom = max(1.0, (seeds - 1) / max(share**2, 1e-9))
-    half = float(stats.t.ppf(0.975, freedom)) * sqrt(whole) if whole else 0.0
-    low, high = max(-1.0, mean - half), min(1.0, mean + half)
-    points = f"{100 * mean:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f} over new seeds and images)"
-    if not mean or abs(mean) > (float(stats.t.ppf(1 - alpha / 2, freedom)) * sqrt(whole) if whole else 0.0):
+    low, high, points = _interval(mean, float(stats.t.ppf(0.975, freedom)) * sqrt(whole))
+    if not mean or abs(mean) > float(stats.t.ppf(1 - alpha / 2, freedom)) * sqrt(whole):
         return Crossed(mean, low, high, "none", 0, points, points)
     doubt = "inconclusive" if low <= 0 <= high else "not enough for a claim, corrected for all pairs and looks"
     bar = float((stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(POWER)) / abs(mean)) ** 2
@@ -87,6 +88,22 @@ def crossed(
         words = f"{points}: {doubt}, and seeds alone will not do: {needs}"
     else:
         words = f"{points}: {'' if low <= 0 <= high else f'{doubt}, and '}no number of seeds will do: {needs}"
+    return Crossed(mean, low, high, "images", more, words, points)
+
+
+def _interval(mean: float, half: float) -> tuple[float, float, str]:
+    """Its ends, and the words."""
+    low, high = max(-1.0, mean - half), min(1.0, mean + half)
+    return low, high, f"{100 * mean:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f} over new seeds and images)"
+
+
+def _alike(mean: float, images: int) -> Crossed:
+    """Where the difference is the same on every image: others may be up to three in so many (hanley1983)."""
+    low, high, points = _interval(mean, 3 / images)
+    if not mean or abs(mean) > 3 / images:
+        return Crossed(mean, low, high, "none", 0, points, points)
+    more = max(1, ceil(3 / abs(mean)) - images)
+    words = f"{points}: no number of seeds will do: about {more:,} more test image{'s' * (more > 1)}"
     return Crossed(mean, low, high, "images", more, words, points)
 
 

@@ -41,7 +41,7 @@ def survival(times: Sequence[float], reached: Sequence[bool]) -> Survival:
 
     def half(share: NDArray[np.float64]) -> float:
         """The first time by which `share` is at one half or below."""
-        below = np.flatnonzero(share <= 0.5)
+        below = np.flatnonzero(share <= 0.5 + 1e-9)  # a product of fractions: one half comes out a little above
         return float(quantiles[below[0]]) if len(below) else np.nan
 
     share = np.asarray(function.probabilities, np.float64)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pellucid import catalog
 from pellucid.datasets._load import load
 from pellucid.displays.display import Display, plain
@@ -112,7 +114,7 @@ class Reproduction:
     def _other_images(self) -> Table:
         rows = [
             (one.words, one.n, percent(one.mean),
-             f"{100 * one.low:.2f} to {100 * one.high:.2f} %" if one.n > 1 else "-", percent(one.reported))
+             "-" if np.isnan(one.low) else f"{100 * one.low:.2f} to {100 * one.high:.2f} %", percent(one.reported))
             for one in self.on_other_images
         ]  # fmt: skip
         columns = ("tested on changed images", "n", "mean", "95 %", "reported")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pellucid.errors import DataError, SpecError, UsageError
+from pellucid.errors import DamagedError, DataError, SpecError, UsageError
 from pellucid.spec.run import RunSpec
 from pellucid.spec.search import Search
 from pellucid.spec.space import dimension, dimension_from_text
@@ -180,8 +180,11 @@ class _Rounds:
 
 
 def _epochs(root: Path, name: str) -> int:
-    """Epochs that a run has on disk."""
-    return len(RunFolder.open(root, name).metrics()) if RunFolder.exists(root, name) else 0
+    """Epochs that a run has on disk; none of a damaged one."""
+    try:
+        return len(RunFolder.open(root, name).metrics()) if RunFolder.exists(root, name) else 0
+    except DamagedError:
+        return 0
 
 
 def checked(asked: Search) -> RunSpec:

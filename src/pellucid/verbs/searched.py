@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from pellucid.displays.numbers import percent
 from pellucid.displays.page import Page
 from pellucid.displays.scatter import Scatter
 from pellucid.displays.table import Table
+from pellucid.errors import DamagedError
 from pellucid.spec.run import RunSpec
 from pellucid.spec.search import Search
 from pellucid.spec.study import Config, label
@@ -208,7 +210,9 @@ class Searched:
         """Of the points that came furthest, validation accuracy by epoch in their first seed."""
         series = []
         for one in self.ranking[:FURTHEST]:
-            if RunFolder.exists(self.root, one.runs[0]):
+            if not RunFolder.exists(self.root, one.runs[0]):
+                continue
+            with suppress(DamagedError):
                 lines = RunFolder.open(self.root, one.runs[0]).metrics()
                 values = [line["validation_accuracy"] for line in lines]
                 series.append(Series(f"point {one.number}", [line["epoch"] for line in lines], values))

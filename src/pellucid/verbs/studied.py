@@ -106,8 +106,11 @@ class Studied:
         return self._misses(config), first, self._mean(config, self.study.chooser)
 
     def _misses(self, config: Config) -> int:
-        """Seeds without a value of the chooser, or that were over before their threshold where times choose."""
-        rows, times = self.of(config), self.chooser in TIMES
+        """Seeds that failed, or that were over before their threshold where times choose.
+
+        One that is not trained yet says nothing against its configuration.
+        """
+        rows, times = [row for row in self.of(config) if row.status != "untrained"], self.chooser in TIMES
         return sum(row.missed if times and row.over else row.value(self.chooser) is None for row in rows)
 
     @cached_property

@@ -25,7 +25,7 @@ def arm_table(found: Studied) -> Table:
     for arm, config in found.chosen.items():
         one = found.summaries.get(arm)
         known = [value for value in found.values(config, "validation_accuracy") if value is not None]
-        seconds = [value for value in found.values(config, "seconds") if value is not None]
+        seconds = [value for value in (row.value("seconds") for row in found.of(config)) if value is not None]
         reported, least = found.study.reported.get(arm), "≥ " * bool(found.missed(arm))
         rows.append(
             (

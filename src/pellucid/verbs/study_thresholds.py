@@ -51,7 +51,10 @@ class Horizons:
         return self._used_up[metric]
 
     def longest(self, metric: str) -> float:
-        """The most "epochs" that a run of the study was given, or the most "seconds" that one took."""
+        """The most "epochs" that a run of the study was given, or the most "seconds" that one took.
+
+        Where the clock ends the runs, the most epochs that one took too.
+        """
         if metric not in self._longest:
             taken = [
                 value
@@ -62,7 +65,9 @@ class Horizons:
                 float(row.recipe["epochs"])
                 for rows in self.by_config.values()
                 for row in rows
-                if metric == "epochs" and row.recipe
+                if metric == "epochs"
+                and row.recipe
+                and row.recipe.get("time_budget") is None  # else the clock ends it
             ]
             self._longest[metric] = max([0.0, *taken, *asked])
         return self._longest[metric]

@@ -37,7 +37,7 @@ def standing(found: Studied) -> list[str]:
         lines.append(told_over_images(found, pair, metric, family=len(found.pairs)))
     if together:
         pairs = len(found.pairs)
-        more = seeds_to_say(len(found.study.seeds), pairs, found.alpha)
+        more = max(seeds_to_say(pair.n, pairs, found.alpha) for pair in few)
         lines.append(
             f"too few seeds to say anything of {len(few):,} of the {pairs:,} pairs: {more} more seeds needed, or "
             "fewer configurations, since every pair counts in the correction"
@@ -55,7 +55,7 @@ def _first(found: Studied, best: str, arms: Sequence[str]) -> str:
         return f"no run of the arms{of} that have a result came to its threshold"
     words = "soonest at its threshold" if found.chooser in TIMES else "best on validation"
     words = "alone of its data set" if alone else words
-    least = "at least " * bool(found.chooser in TIMES and found.missed(best))
+    least = "at least " * bool(found.missed(best))
     return f"{words}: {best}; its {name} {verb} {least}{told}{left_out}"
 
 

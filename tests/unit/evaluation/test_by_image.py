@@ -135,6 +135,16 @@ def test_among_many_pairs_a_difference_of_one_interval_is_not_enough() -> None:
     assert told[0.05 / 45] < told[0.05] / 2
 
 
+def test_without_an_answer_that_differs_the_number_of_images_bounds_what_is_said() -> None:
+    right = np.ones((5, 20), bool)
+    found = crossed(right, np.full(right.shape, 0.95))
+    assert (found.bottleneck, found.more) == ("images", 40) and found.low == pytest.approx(0.05 - 3 / 20)
+    assert "about 40 more test images" in found.words
+    assert crossed(right, np.full(right.shape, 0.8)).bottleneck == "none"
+    equal = crossed(right, right)
+    assert equal.bottleneck == "none" and equal.points.startswith("+0.00 points (-15.00 to +15.00")
+
+
 def test_an_arm_is_set_beside_a_value_on_new_seeds_and_images() -> None:
     generator = np.random.default_rng(0)
     covered = 0

@@ -18,6 +18,7 @@ def test_runs_that_never_got_there_are_censored() -> None:
     assert found.share[np.searchsorted(found.times, 3)] == pytest.approx(5 / 6 * 4 / 5 * 2 / 3)
     assert found.median == 3.0
     assert math.isnan(survival([5, 5], [False, False]).median)
+    assert survival([4, 6, 6, 7, 7] + [20] * 5, [True] * 5 + [False] * 5).median == 7, "one half, but for rounding"
     with pytest.raises(UsageError, match="expected at least one run"):
         survival([], [])
 

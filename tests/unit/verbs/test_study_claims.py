@@ -213,6 +213,22 @@ def test_trials_that_are_still_to_come_have_not_failed(tmp_path: Path) -> None:
     assert words in pair.words
 
 
+def test_a_seed_that_is_still_to_come_says_nothing_against_its_arm(tmp_path: Path) -> None:
+    values: dict[str, list[float | None]] = {"lr=0.1": [0.5] * 5, "lr=0.2": [0.9] * 5}
+    found = given(tmp_path, rates(0.1, 0.2), values)
+    shutil.rmtree(tmp_path / found.of({"lr": 0.2})[-1].run)
+    again = Studied(found.study, tmp_path, runs_of(found), {})
+    assert again.best == "lr=0.2" and "1 of 5 seeds of lr=0.2, which are not trained yet" in again.verdicts()[0]
+
+
+def test_the_seeds_that_are_needed_are_those_beyond_what_the_pairs_have(tmp_path: Path) -> None:
+    levels = (0.1, 0.2, 0.3, 0.4, 0.5)
+    values: dict[str, list[float | None]] = {f"lr={level}": [0.9 + level / 10] * 8 for level in levels}
+    values["lr=0.5"] = [0.95] * 5 + [None] * 3
+    told = next(line for line in given(tmp_path, rates(*levels, seeds=8), values).verdicts() if "too few" in line)
+    assert "of 4 of the 10 pairs: " in told and "pairs: 0 more" not in told
+
+
 def test_seeds_are_added_until_the_best_arm_is_clear_of_all(tmp_path: Path) -> None:
     near = [0.95, 0.96, 0.95, 0.94, 0.95, 0.96, 0.95, 0.95]
     values: dict[str, list[float | None]] = {

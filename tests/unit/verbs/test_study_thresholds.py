@@ -118,6 +118,11 @@ def test_a_claim_of_a_time_is_open_where_the_runs_that_were_over_leave_it_so(tmp
     assert told[1].startswith("no: at least 17.6, n = 5") and told[2].startswith("no: at least 20, n = 5")
 
 
+def test_the_seconds_of_the_table_are_those_of_training(tmp_path: Path) -> None:
+    found = thresholds(tmp_path, {"0.1": [5] * 5, "0.2": [None] * 5, "0.3": [40] * 5})
+    assert [row[-1] for row in found.table().rows] == [5, 20, 40]
+
+
 def test_nothing_is_soonest_where_no_run_got_there_or_no_time_is_compared(tmp_path: Path) -> None:
     found = thresholds(tmp_path / "none", {"0.1": [None] * 5, "0.2": [None] * 5})
     assert found.verdicts()[0] == "no run of the arms that have a result came to its threshold"
