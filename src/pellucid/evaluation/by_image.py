@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, sqrt
+from math import ceil, log, sqrt
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,7 @@ def crossed(
     of_images = max(0.0, float(by_image.var(ddof=1)) - error / seeds)
     whole = of_seeds / seeds + of_images / images + error / (seeds * images)
     if whole < 1e-15:  # nothing but rounding
-        return _alike(mean, images)
+        return _alike(mean, images, alpha)
     # few seeds: their share of the variance is itself known badly
     share = (of_seeds / seeds + error / (seeds * images)) / whole
     freedom = max(1.0, (seeds - 1) / max(share**2, 1e-9))
@@ -81,9 +81,7 @@ def crossed(
     enough = seeds if of_seeds / seeds * bar < 1 else ceil(2 * of_seeds * bar)
     more = max(1, ceil((of_images + error / enough) / (1 / bar - of_seeds / enough)) - images)
     also = f"{enough - seeds:,} more seed{'s' * (enough - seeds > 1)} and " if enough > seeds else ""
-    needs = f"about {also}{more:,} more test image{'s' * (more > 1)}"
-    if more > BEYOND * images:
-        needs = f"a difference as small takes more than {BEYOND} times as many test images"
+    needs = _needs(more, images, also)
     if also:
         words = f"{points}: {doubt}, and seeds alone will not do: {needs}"
     else:
@@ -97,14 +95,21 @@ def _interval(mean: float, half: float) -> tuple[float, float, str]:
     return low, high, f"{100 * mean:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f} over new seeds and images)"
 
 
-def _alike(mean: float, images: int) -> Crossed:
-    """Where the difference is the same on every image: others may be up to three in so many (hanley1983)."""
-    low, high, points = _interval(mean, 3 / images)
-    if not mean or abs(mean) > 3 / images:
+def _alike(mean: float, images: int, alpha: float) -> Crossed:
+    """Where the difference is the same on every image: others may be up to ``-ln(alpha)`` in so many (hanley1983)."""
+    low, high, points = _interval(mean, -log(0.05) / images)
+    if not mean or abs(mean) > -log(alpha) / images:
         return Crossed(mean, low, high, "none", 0, points, points)
-    more = max(1, ceil(3 / abs(mean)) - images)
-    words = f"{points}: no number of seeds will do: about {more:,} more test image{'s' * (more > 1)}"
+    more = max(1, ceil(-log(alpha) / abs(mean)) - images)
+    words = f"{points}: no number of seeds will do: {_needs(more, images)}"
     return Crossed(mean, low, high, "images", more, words, points)
+
+
+def _needs(more: int, images: int, also: str = "") -> str:
+    """How many test images more than there are, in words."""
+    if more > BEYOND * images:
+        return f"a difference as small takes more than {BEYOND} times as many test images"
+    return f"about {also}{more:,} more test image{'s' * (more > 1)}"
 
 
 def _enough(least: int, mean: float, of_seeds: float, of_images: float, *, alpha: float) -> int:

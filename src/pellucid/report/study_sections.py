@@ -102,7 +102,7 @@ def reported(study: Studied) -> Section | None:
     displays: list[Display] = []
     arms = [arm for arm in study.summaries if arm in told]
     if arms:
-        named = {arm: study_page.at_least(study, arm) for arm in arms}
+        named = {arm: f"{arm} (measured: at least)" if study.missed(arm) else arm for arm in arms}
         values = [(named[arm], "measured", study.summaries[arm].mean) for arm in arms]
         values += [(named[arm], "reported", told[arm]) for arm in arms]
         names, groups, means = zip(*values, strict=True)

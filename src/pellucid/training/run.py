@@ -12,7 +12,6 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -252,8 +251,10 @@ def _resume(folder: RunFolder, trainer: Trainer, recipe: Recipe) -> Progress | N
         records, int(kept["done"]), float(kept["seconds"]), float(kept["epoch_seconds"]), float(kept["lr"])
     )
     newest, kept_epoch = len(records), None
-    with suppress(DamagedError):  # they are written anew here, or by a later epoch, or missed at the end
+    try:
         kept_epoch = folder.weights_epoch("best")
+    except DamagedError as error:  # they are written anew here, or by a later epoch, or missed at the end
+        folder.append_event("damaged", file="best.safetensors", reason=str(error))
     if not progress.done and best_epoch(recipe, records) == newest != kept_epoch:
         folder.save_weights("best", trainer.weights(), epoch=newest)
     return progress

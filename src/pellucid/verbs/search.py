@@ -167,7 +167,7 @@ class _Rounds:
             found.append(Tried.read(self.root, point, mine, errors))
         for name in {spec.id for spec in specs.values()} - self._counted:
             before = _epochs(self.root, earlier[name]) if name in earlier else 0
-            self.spent += _epochs(self.root, name) - before
+            self.spent += max(0, _epochs(self.root, name) - before)  # a damaged run has none
             self._counted.add(name)
         self._last |= specs
         self.tried += found

@@ -108,9 +108,11 @@ class Studied:
     def _misses(self, config: Config) -> int:
         """Seeds that failed, or that were over before their threshold where times choose.
 
-        One that is not trained yet says nothing against its configuration.
+        One that is not trained yet says nothing against its configuration, unless all of them are.
         """
         rows, times = [row for row in self.of(config) if row.status != "untrained"], self.chooser in TIMES
+        if not rows:
+            return len(self.of(config))
         return sum(row.missed if times and row.over else row.value(self.chooser) is None for row in rows)
 
     @cached_property

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from pellucid.verbs.studied import Studied
 
 
+#: Of a mean of accuracies: a tie is no miss.
+_ROUNDING = 1e-12
+
+
 def claims(found: Studied) -> list[tuple[str, str]]:
     """Each claim of the report with what our runs say of it.
 
@@ -62,7 +66,7 @@ def _reached(found: Studied, claim: Claim) -> str:
 
     def there(value: float) -> bool:
         least = float(claim.least or 0.0)
-        return value >= least if higher else value <= least
+        return value >= least - _ROUNDING if higher else value <= least + _ROUNDING
 
     if missed:  # the mean is a lower bound: a run that was over too soon counts with what it was given
         some = any(row.reached for row in found.of(found.chosen[claim.first]))
@@ -77,7 +81,8 @@ def _reached(found: Studied, claim: Claim) -> str:
     across = found.over_images_from(claim.first, claim.least) if metric == "test_accuracy" else None
     if across is None:
         return f"{told}: {words}"
-    here = ", on these test images" * (told in ("yes", "no") and across.bottleneck != "none")
+    doubtful = across.bottleneck != "none" or across.low <= 0 <= across.high
+    here = ", on these test images" * (told in ("yes", "no") and doubtful)
     return f"{told}{here}: {words} [{across.words}]"
 
 

@@ -65,18 +65,13 @@ def effects(found: Studied) -> Display:
     """Means with their intervals; of arms of which runs were over before their threshold the bound alone."""
     arms, open_ended = list(found.summaries.items()), {arm for arm in found.summaries if found.missed(arm)}
     return means(
-        {at_least(found, arm): one.mean for arm, one in arms},
+        {f"{arm} (at least)" if arm in open_ended else arm: one.mean for arm, one in arms},
         low=[np.nan if arm in open_ended else one.low for arm, one in arms],
         high=[np.nan if arm in open_ended else one.high for arm, one in arms],
         count=[one.n for _, one in arms],
         value_title=found.study.metric.replace("_", " "),
         percent=is_share(found.study.metric),
     )
-
-
-def at_least(found: Studied, arm: str) -> str:
-    """An arm's name, with words where its mean is a bound."""
-    return f"{arm} (at least)" if found.missed(arm) else arm
 
 
 def drawn(found: Studied) -> list[tuple[str, Config]]:

@@ -53,7 +53,7 @@ class Horizons:
     def longest(self, metric: str) -> float:
         """The most "epochs" that a run of the study was given, or the most "seconds" that one took.
 
-        Where the clock ends the runs, the most epochs that one took too.
+        Where seconds are given, so many epochs as a run has time for.
         """
         if metric not in self._longest:
             taken = [
@@ -61,14 +61,8 @@ class Horizons:
                 for value in (row.value(metric) for rows in self.by_config.values() for row in rows)
                 if value is not None
             ]
-            asked = [
-                float(row.recipe["epochs"])
-                for rows in self.by_config.values()
-                for row in rows
-                if metric == "epochs"
-                and row.recipe
-                and row.recipe.get("time_budget") is None  # else the clock ends it
-            ]
+            rows = [row for rows in self.by_config.values() for row in rows if row.recipe]
+            asked = [_given(row) for row in rows] if metric == "epochs" else []
             self._longest[metric] = max([0.0, *taken, *asked])
         return self._longest[metric]
 
@@ -76,6 +70,15 @@ class Horizons:
         """The horizon in words, where it cuts any of these; else nothing."""
         cuts = any(key_of(config) in self.used_up(metric) for config in configs)
         return f" (up to {self.common(metric, *configs):.4g} {metric})" if cuts else ""
+
+
+def _given(row: Row) -> float:
+    """Epochs that a run was given; of one that the clock ends those that it had time for, if that is known."""
+    epochs, budget = float(row.recipe["epochs"]), row.recipe.get("time_budget")
+    took, seconds = row.value("epochs"), row.value("seconds")
+    if budget is None:
+        return epochs
+    return min(epochs, float(budget) * took / seconds) if took and seconds else 0.0
 
 
 def waited(row: Row, metric: str, horizon: float) -> float | None:

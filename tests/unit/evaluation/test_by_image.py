@@ -138,11 +138,15 @@ def test_among_many_pairs_a_difference_of_one_interval_is_not_enough() -> None:
 def test_without_an_answer_that_differs_the_number_of_images_bounds_what_is_said() -> None:
     right = np.ones((5, 20), bool)
     found = crossed(right, np.full(right.shape, 0.95))
-    assert (found.bottleneck, found.more) == ("images", 40) and found.low == pytest.approx(0.05 - 3 / 20)
+    assert (found.bottleneck, found.more) == ("images", 40) and found.low == pytest.approx(0.05 - 3 / 20, abs=1e-3)
     assert "about 40 more test images" in found.words
     assert crossed(right, np.full(right.shape, 0.8)).bottleneck == "none"
+    many = np.ones((5, 10_000), bool)
+    told = [crossed(many, np.full(many.shape, 1 - 3.5e-4), alpha=alpha).bottleneck for alpha in (0.05, 0.05 / 7)]
+    assert told == ["none", "images"]
+    assert "takes more than 20 times as many" in crossed(right, np.full(right.shape, 0.9999)).words
     equal = crossed(right, right)
-    assert equal.bottleneck == "none" and equal.points.startswith("+0.00 points (-15.00 to +15.00")
+    assert equal.bottleneck == "none" and equal.points.startswith("+0.00 points (-14.98 to +14.98")
 
 
 def test_an_arm_is_set_beside_a_value_on_new_seeds_and_images() -> None:

@@ -175,6 +175,20 @@ def _begun(root: Path, count: int) -> list[RunSpec]:
     return [RunSpec.from_dict(RunFolder.open(root, name).manifest["spec"]) for name in found]
 
 
+def test_the_processes_of_another_executor_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    contexts = local._Spawn(), local._Spawn()
+    processes = [context.Process(target=time.sleep, args=(60,)) for context in contexts]
+    for process in processes:
+        process.start()
+    asked: list[tuple[int, int]] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(local.os, "kill", lambda *words: asked.append(words))
+        contexts[0].stop()
+    assert asked == [(processes[0].pid, signal.SIGUSR1)]
+    for process in processes:
+        process.kill()
+
+
 def test_an_error_of_whoever_is_told_stops_the_others(tmp_path: Path) -> None:
     specs = [spec(0), replace(spec(1), recipe=Recipe(epochs=100_000))]
     start = time.monotonic()

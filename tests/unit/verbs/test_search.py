@@ -69,6 +69,7 @@ def test_values_that_fit_one_by_one_and_not_together_are_a_point_that_failed(tmp
     found = search(asked, runs=tmp_path, workers=1)
     clash = [one for one in found.tried if (one.config["loss"], one.config["label_smoothing"]) == ("mse", 0.1)]
     assert clash and found.failed == clash and len(found.tried) == 8
+    assert {one.epochs for one in clash} == {1}
     assert all("label_smoothing: expected" in one.reason and one.runs == ("",) for one in clash)
     assert found.best is not None and found.table().text() and found.display().render("html")
 

@@ -221,6 +221,20 @@ def test_a_seed_that_is_still_to_come_says_nothing_against_its_arm(tmp_path: Pat
     assert again.best == "lr=0.2" and "1 of 5 seeds of lr=0.2, which are not trained yet" in again.verdicts()[0]
 
 
+def test_a_configuration_of_which_nothing_is_trained_is_not_preferred(tmp_path: Path) -> None:
+    asked = made_study("tuned", BASE, tune=["lr=0.1,0.2,0.3"], seeds=5)
+    found = given(tmp_path, asked, {"lr=0.1": [0.9] * 4 + [None], "lr=0.2": [0.9] * 5, "lr=0.3": [0.9] * 5})
+    runs = [(trial, run if ("lr", 0.1) in trial.config else "") for trial, run in runs_of(found)]
+    part = Studied(asked, tmp_path, runs, {})
+    assert [dict(config)["lr"] for config in part.chosen.values()] == [0.1] and part.summaries
+
+
+@pytest.mark.parametrize(("least", "told"), [(0.91, "yes"), (0.9100001, "no")])
+def test_a_tie_with_a_claimed_value_reaches_it(tmp_path: Path, least: float, told: str) -> None:
+    found = given(tmp_path, rates(0.1, claims=(Claim("", "lr=0.1", least=least),)), {"lr=0.1": [0.91] * 5})
+    assert found.claims()[0][1].startswith(f"{told}: 91.00 %")
+
+
 def test_the_seeds_that_are_needed_are_those_beyond_what_the_pairs_have(tmp_path: Path) -> None:
     levels = (0.1, 0.2, 0.3, 0.4, 0.5)
     values: dict[str, list[float | None]] = {f"lr={level}": [0.9 + level / 10] * 8 for level in levels}

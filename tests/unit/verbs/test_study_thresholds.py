@@ -118,6 +118,33 @@ def test_a_claim_of_a_time_is_open_where_the_runs_that_were_over_leave_it_so(tmp
     assert told[1].startswith("no: at least 17.6, n = 5") and told[2].startswith("no: at least 20, n = 5")
 
 
+def test_pictures_have_no_interval_around_a_bound(tmp_path: Path) -> None:
+    found = thresholds(tmp_path, {"0.1": [5, 6, 7, 8, 9], "0.2": [17, 17, 17, 17, None]})
+    drawn = study_page.effects(found).to_dict()
+    assert drawn["categories"] == ["lr=0.1", "lr=0.2 (at least)"] and drawn["values"][1] == pytest.approx(17.6)
+    assert drawn["low"][0] < 7 < drawn["high"][0] and drawn["low"][1] == drawn["high"][1] == drawn["values"][1]
+
+
+@pytest.mark.parametrize(("budget", "epochs"), [(None, 1000.0), (60.0, 60.0), (5000.0, 1000.0)])
+def test_nobody_is_waited_for_beyond_what_the_clock_allows(
+    tmp_path: Path, budget: float | None, epochs: float
+) -> None:
+    asked = made_study(
+        "clock", {**BASE, "epochs": 1000, "stop_at": 0.9, "time_budget": budget}, compare=["lr=0.1,0.2"], seeds=5,
+        metric="epochs",
+    )  # fmt: skip
+    runs: list[tuple[Trial, str]] = []
+    for trial, spec in specs_of(asked):
+        folder = RunFolder.create(tmp_path, spec.id, manifest_of(spec))
+        diverged = {"status": "diverged", "epochs": 1, "seconds": 1.0, "reason": "the loss is nan"}
+        there = {"status": "finished", "epochs": 6, "seconds": 6.0, "reason": "validation_accuracy reached 0.9"}
+        folder.save_result(diverged if (spec.recipe.lr, spec.seed) == (0.2, 0) else there)
+        runs.append((trial, spec.id))
+    found = Studied(asked, tmp_path, runs, {})
+    assert found.horizons.longest("epochs") == epochs
+    assert found.values({"lr": 0.2}) == [epochs, 6, 6, 6, 6]
+
+
 def test_the_seconds_of_the_table_are_those_of_training(tmp_path: Path) -> None:
     found = thresholds(tmp_path, {"0.1": [5] * 5, "0.2": [None] * 5, "0.3": [40] * 5})
     assert [row[-1] for row in found.table().rows] == [5, 20, 40]
