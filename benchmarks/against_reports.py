@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import sys
 import tempfile
 from dataclasses import asdict, dataclass, field, replace
@@ -31,6 +30,7 @@ from pellucid.datasets._load import load
 from pellucid.engines.engine import engine
 from pellucid.images import Splits
 from pellucid.spec import DataSpec
+from pellucid.training.environment import cpu
 from throughput import Process, median_with_interval
 from time_to_accuracy import TARGETS, accuracy, timed
 
@@ -124,7 +124,7 @@ def main() -> None:
     asked = parser.parse_args()
     with engine("pytorch").threads(None) as threads:
         print(
-            f"{datetime.now(UTC):%Y-%m-%d} {platform.machine()}, torch {torch.__version__}, {threads} threads, "
+            f"{datetime.now(UTC):%Y-%m-%d} {cpu()}, torch {torch.__version__}, {threads} threads, "
             f"{asked.repeats} turns; seconds of training"
         )
         print("| report | the loop, extrapolated | ours | seconds | times as fast |")

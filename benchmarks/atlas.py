@@ -13,7 +13,6 @@ images a channel, extrapolated from eight channels. Peak memory is that of a pro
 from __future__ import annotations
 
 import argparse
-import platform
 import resource
 import subprocess
 import sys
@@ -35,6 +34,7 @@ from pellucid.inspection._atlas import atlas
 from pellucid.inspection._subject import BATCH, Subject
 from pellucid.spec import Recipe
 from pellucid.spec.shapes import trace
+from pellucid.training.environment import cpu
 
 K = 9
 LAYERS = ("conv1", "conv2", "conv3", "conv4")
@@ -127,7 +127,7 @@ def main() -> None:
         model = trained(images)
         subject = Subject.of(model)
         print(
-            f"{datetime.now(UTC):%Y-%m-%d} {platform.machine()}, torch {torch.__version__}, {threads} threads, "
+            f"{datetime.now(UTC):%Y-%m-%d} {cpu()}, torch {torch.__version__}, {threads} threads, "
             f"vgg_small, {len(images):,} images, k = {K}, {asked.repeats} turns, batches of {BATCH}"
         )
         plain, ours = [], []

@@ -8,7 +8,6 @@ Ten seeds of three networks, judged on the validation images; the mean differenc
 
 from __future__ import annotations
 
-import platform
 from datetime import UTC, datetime
 
 import numpy as np
@@ -21,6 +20,7 @@ from pellucid.engines.engine import engine
 from pellucid.engines.pytorch import trainer
 from pellucid.images import Splits
 from pellucid.spec import DataSpec, Recipe
+from pellucid.training.environment import cpu
 from pellucid.training.fit import fit
 
 SEEDS = 10
@@ -34,7 +34,7 @@ RUNS = (
 def main() -> None:
     with engine("pytorch").threads(None) as threads:
         print(
-            f"{datetime.now(UTC):%Y-%m-%d} {platform.machine()}, torch {torch.__version__}, {threads} threads, "
+            f"{datetime.now(UTC):%Y-%m-%d} {cpu()}, torch {torch.__version__}, {threads} threads, "
             f"{SEEDS} seeds, validation images"
         )
         print("| network | data | float32 % | bf16 % | bf16 - float32, points |")

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ import numpy as np
 from scipy import stats
 
 from pellucid.evaluation.comparison import ALPHA, LOOKS, compare, interval
+from pellucid.training.environment import cpu
 from pellucid.verbs.made_study import made_study
 from pellucid.verbs.study import study
 
@@ -118,7 +118,7 @@ def main() -> None:
     generator, n, sd = np.random.default_rng(0), asked.seeds, equal.std(ddof=1)
     effect = (better.mean() - equal.mean()) / sd
     told = f"{100 * equal.mean():.2f} and {100 * better.mean():.2f} %, sd {100 * sd:.2f} points"
-    print(f"{datetime.now(UTC):%Y-%m-%d} {platform.machine()}, {n} seeds an arm, {asked.draws} draws")
+    print(f"{datetime.now(UTC):%Y-%m-%d} {cpu()}, {n} seeds an arm, {asked.draws} draws")
     print(f"banks of {asked.bank} runs: {told}, {effect:.2f} sd apart")
 
     def sets(count: int) -> Arms:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import re
 import struct
 import subprocess
@@ -32,6 +31,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import torch
 
+from pellucid.training.environment import cpu
 from pellucid.verbs.live import FINE, Live
 from pellucid.verbs.run import Run
 from pellucid.verbs.train import train
@@ -177,7 +177,7 @@ def main() -> None:
     clients = int(sys.argv[1]) if len(sys.argv) > 1 else 50
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 60.0
     print(
-        f"{time.strftime('%Y-%m-%d')} {platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, "
+        f"{time.strftime('%Y-%m-%d')} {cpu()}, {os.cpu_count()} cores, torch {torch.__version__}, "
         f"lenet5 on MNIST, load before {os.getloadavg()[0]:.1f}",
         flush=True,
     )

@@ -11,7 +11,6 @@ intervals over the repeats.
 
 from __future__ import annotations
 
-import platform
 import time
 from datetime import UTC, datetime
 
@@ -24,6 +23,7 @@ from pellucid.engines.engine import engine
 from pellucid.engines.pytorch import trainer as make
 from pellucid.engines.pytorch.trainer import TorchTrainer
 from pellucid.spec import DataSpec, Recipe
+from pellucid.training.environment import cpu
 from pellucid.training.fit import Progress, _epoch_steps
 
 BATCH, STEPS, REPEATS = 128, 50, 80
@@ -56,7 +56,7 @@ def main() -> None:
     network = catalog.load("networks", "lenet5")()
     with engine("pytorch").threads(None) as threads:
         print(
-            f"{datetime.now(UTC):%Y-%m-%d} {platform.machine()}, torch {torch.__version__}, {threads} threads, "
+            f"{datetime.now(UTC):%Y-%m-%d} {cpu()}, torch {torch.__version__}, {threads} threads, "
             f"batch {BATCH}, {STEPS} steps, {REPEATS} repeats"
         )
         trainer = make(network, splits.train, splits.scaling, recipe, seed=0)

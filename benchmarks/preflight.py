@@ -9,7 +9,6 @@ the pairs found beyond those injected, and the seconds. What is found beyond may
 
 from __future__ import annotations
 
-import platform
 import sys
 import time
 
@@ -19,6 +18,7 @@ from PIL import Image
 from pellucid.datasets._load import load
 from pellucid.preflight.duplicates import exact_duplicates, near_duplicates
 from pellucid.spec import DataSpec
+from pellucid.training.environment import cpu
 
 IMAGES, INJECTED = 5_000, 50
 
@@ -35,7 +35,7 @@ def cropped(image: np.ndarray, generator: np.random.Generator, least: float) -> 
 def main() -> None:
     least = float(sys.argv[1]) if len(sys.argv) > 1 else 0.8
     print(
-        f"{platform.machine()}, numpy {np.__version__}: {IMAGES} images, {INJECTED} copies, "
+        f"{cpu()}, numpy {np.__version__}: {IMAGES} images, {INJECTED} copies, "
         f"{INJECTED} crops of {least:.0%} to 95% of the area"
     )
     for name in ("cifar10", "fashion_mnist", "mnist"):

@@ -12,7 +12,6 @@ Peak memory is that of the arrays that a step of ours asks for (tracemalloc).
 from __future__ import annotations
 
 import argparse
-import platform
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -32,6 +31,7 @@ from pellucid.engines.scratch.network import build as build_by_hand
 from pellucid.engines.scratch.optimizers import optimizer
 from pellucid.engines.scratch.team import Team
 from pellucid.spec import Recipe
+from pellucid.training.environment import cpu
 
 BATCH = 100
 DEFAULT = ("one_conv", "lenet5", "lenet5_28", "row_gru", "row_rnn", "row_lstm", "mlp")
@@ -108,7 +108,7 @@ def main() -> None:
         told = scratch.environment()
         own = f"numpy {told['numpy']}, {', '.join(told['blas'])}, {count} threads"
         theirs = f"torch {torch.__version__}, {torch.get_num_threads()} threads"
-        print(f"{datetime.now(UTC):%Y-%m-%d} {platform.machine()}, {own}; {theirs}; {asked.repeats} turns")
+        print(f"{datetime.now(UTC):%Y-%m-%d} {cpu()}, {own}; {theirs}; {asked.repeats} turns")
         print("| network | by hand, ms | PyTorch eager, ms | by hand / PyTorch | range | peak of a step, MB |")
         print("|---|---|---|---|---|---|")
         for name in asked.networks:

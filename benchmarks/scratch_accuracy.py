@@ -13,7 +13,6 @@ over the seeds.
 from __future__ import annotations
 
 import argparse
-import platform
 import tempfile
 from datetime import UTC, datetime
 
@@ -21,6 +20,7 @@ import numpy as np
 from scipy import stats
 
 from pellucid.engines import scratch
+from pellucid.training.environment import cpu
 from pellucid.verbs.train import train
 
 
@@ -31,7 +31,7 @@ def main() -> None:
     asked = parser.parse_args()
     told = scratch.environment()
     print(
-        f"{datetime.now(UTC):%Y-%m-%d} {platform.machine()}, numpy {told['numpy']}, {', '.join(told['blas'])}, "
+        f"{datetime.now(UTC):%Y-%m-%d} {cpu()}, numpy {told['numpy']}, {', '.join(told['blas'])}, "
         f"{asked.epochs} epochs, n = {asked.seeds}"
     )
     print("| l2 | test accuracy % | of each seed | seconds a run | answers that differ in PyTorch |")

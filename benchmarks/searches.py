@@ -10,13 +10,13 @@ away for the epochs it saves. Test accuracy is that of the point which validatio
 from __future__ import annotations
 
 import argparse
-import platform
 import tempfile
 from datetime import UTC, datetime
 
 import numpy as np
 
 from pellucid.evaluation.comparison import summary
+from pellucid.training.environment import cpu
 from pellucid.verbs.search import made_search, search
 from pellucid.verbs.searched import Searched
 
@@ -34,7 +34,7 @@ def main() -> None:
     for name, default in (("seeds", 6), ("trials", 27), ("epochs", 9)):
         parser.add_argument(f"--{name}", type=int, default=default)
     asked = parser.parse_args()
-    print(f"{datetime.now(UTC):%Y-%m-%d} {platform.machine()}, {asked.trials} points, {asked.epochs} epochs")
+    print(f"{datetime.now(UTC):%Y-%m-%d} {cpu()}, {asked.trials} points, {asked.epochs} epochs")
     scores: dict[str, list[float]] = {}
     for method in ("random", "halving", "optuna"):
         with tempfile.TemporaryDirectory() as runs:

@@ -10,7 +10,6 @@ images for ten seconds, reading them and, where its answer is not kept yet, the 
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from pellucid import catalog
 from pellucid.datasets._load import load
 from pellucid.engines.engine import engine
 from pellucid.spec import DataSpec
+from pellucid.training.environment import cpu
 
 PELLUCID = [sys.executable, "-m", "pellucid"]
 
@@ -42,7 +42,7 @@ def seconds(command: list[str]) -> float:
 def main() -> None:
     chosen = engine("pytorch")
     with chosen.threads(None) as threads:
-        print(f"{datetime.now(UTC):%Y-%m-%d} {platform.machine()}, torch {torch.__version__}, {threads} threads")
+        print(f"{datetime.now(UTC):%Y-%m-%d} {cpu()}, torch {torch.__version__}, {threads} threads")
         bare = seconds([sys.executable, "-c", "pass"])
         print(f"pellucid --help         {seconds([*PELLUCID, '--help']):.2f} s")
         own = seconds([sys.executable, "-c", "import pellucid"]) - bare

@@ -14,7 +14,6 @@ are 95 %, by Student's t over the seeds.
 from __future__ import annotations
 
 import argparse
-import platform
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,6 +30,7 @@ from pellucid.engines.pytorch import trainer
 from pellucid.evaluation.averaged import averaged
 from pellucid.images import Images, Splits
 from pellucid.spec import Augmentation, DataSpec, Recipe
+from pellucid.training.environment import cpu
 from pellucid.training.fit import Progress, fit
 
 #: data, network, its options, recipe, its options, accuracy aimed at, seconds aimed at, seeds.
@@ -137,7 +137,7 @@ def main() -> None:
     chosen = engine("pytorch")
     with chosen.threads(None) as threads:
         print(
-            f"{datetime.now(UTC):%Y-%m-%d} {platform.machine()}, torch {torch.__version__}, {threads} threads, "
+            f"{datetime.now(UTC):%Y-%m-%d} {cpu()}, torch {torch.__version__}, {threads} threads, "
             f"{'validation' if asked.validation else 'test'} images"
         )
         print("| target | n | accuracy % | with mirror % | moved copies % | seconds | aim | precision |")

@@ -70,7 +70,7 @@ def built(layers: list[dict], pixels: np.ndarray) -> nn.Sequential:
             module = ACTIVATIONS[layer["function"]]()
         else:
             module = {"flatten": nn.Flatten(), "dropout": nn.Dropout(layer.get("rate", 0.5))}[kind]
-        x = module(x)
+        x = module.eval()(x)  # for its shape alone: no statistics of two images
         modules.append(module)
     return nn.Sequential(*modules)
 
