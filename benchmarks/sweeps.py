@@ -4,10 +4,10 @@
 
 The sweep: learning rates times optimizers times seeds of `lenet5` on MNIST, one epoch each at batch 100, scored on
 the test images. The three take turns, A B C A B C, on the same part of the sweep; each time is a whole one, with the
-start of workers (ours: new processes at every turn; the others' processes and Ray's cluster begin before the clock and
-end with the turn). The first turn is not counted. Then ours does the whole sweep of 32 configurations with 4 seeds
-once. The references run in a virtual environment of their own, made on the first run in DIR. Ours keeps a run folder
-of each training, with logs, weights and predictions; the others keep a number.
+start of workers (ours: new processes at every turn; the others' processes and Ray's cluster begin before the clock
+and end with the turn). The first turn is not counted. Then ours does the whole sweep of 32 configurations with 4
+seeds once. The references run in a virtual environment of their own, made on the first run in DIR. Ours keeps a run
+folder of each training, with logs, weights and predictions; the others keep a number.
 """
 
 from __future__ import annotations
