@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
-from math import inf, prod
+from math import inf
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, TypeVar
@@ -18,6 +18,7 @@ from starlette.requests import Request
 
 from pellucid.engines.engine import Model
 from pellucid.errors import PellucidError, UsageError, unknown_name
+from pellucid.spec.study import study_from_dict
 from pellucid.storage.index import RunIndex
 from pellucid.storage.run_folder import RunFolder, check_id, is_locked
 from pellucid.storage.study_folder import StudyFolder
@@ -110,10 +111,10 @@ class Library:
     def studies(self) -> list[dict[str, Any]]:
         """The studies of the folder: what they ask, how far they are; `reason` where that is unreadable."""
         found = []
-        finished = {str(row["id"]) for row in self.rows() if row["status"] == "finished"}
+        over = {str(row["id"]) for row in self.rows() if row["status"] in ("finished", "diverged")}
         for path in sorted(self.root.glob("studies/*/study.json")):
             try:
-                found.append(_study_row(StudyFolder(self.root, path.parent.name), finished))
+                found.append(_study_row(StudyFolder(self.root, path.parent.name), over))
             except (PellucidError, KeyError, TypeError, ValueError) as error:
                 found.append({"name": path.parent.name, "reason": str(error), "changed": None})
         return found
@@ -272,14 +273,15 @@ def _is_run(root: Path, run_id: str) -> bool:
     return RunFolder.exists(root, run_id)
 
 
-def _study_row(folder: StudyFolder, finished: set[str]) -> dict[str, Any]:
-    """How far a study is: how many of its runs are among those `finished`, and whether a process is at it."""
-    kept, runs = folder.asked(), folder.progress().runs
-    sizes = [len(one["levels"]) for one in kept["factors"]]
+def _study_row(folder: StudyFolder, over: set[str]) -> dict[str, Any]:
+    """How far a study is: how many of its trials' runs are among those that are `over`, and if a process is at it."""
+    kept, progress = folder.asked(), folder.progress()
+    asked = study_from_dict({**kept, "name": folder.path.name}, kept.get("beside", {}))
+    done = sum(run in over for _, run in progress.of(asked)) if progress.runs else None
     return {
         "name": folder.path.name,
-        "trials": (len(kept["listed"]) or prod(sizes)) * len(kept["seeds"]),
-        "done": sum(run in finished for run in runs.values()) if runs else None,
+        "trials": asked.size,
+        "done": done,
         "running": is_locked(folder.path),
         "factors": [f"{one['name']}: {len(one['levels'])}" for one in kept["factors"]],
         "base": f"{kept['base'].get('network', 'networks')} on {kept['base'].get('data', 'several sets')}",

@@ -86,10 +86,7 @@ def curves(study: Studied) -> Section:
 def evidence(study: Studied) -> Section | None:
     """The images behind the largest differences; None where there are none. Raises DataError where they are gone."""
     words = ("Below each image its class, and in how many seeds the one and the other get it right.",)
-    displays = study_page.all_evidence(study)
-    told = [pair for pair in study.pairs if pair.verdict in ("better", "worse")]
-    if told and not displays:
-        study_page.evidence(study, told[0].first, told[0].second)  # raises what kept them from being shown
+    displays = [study_page.evidence(study, first, second) for first, second in study_page.largest(study)]
     return Section("evidence", "The images behind a difference", words, displays) if displays else None
 
 

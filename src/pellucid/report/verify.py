@@ -9,7 +9,7 @@ from math import isclose
 from pathlib import Path
 from typing import Any
 
-from pellucid.errors import UsageError
+from pellucid.errors import DamagedError, UsageError
 from pellucid.evaluation.evaluate import evaluate
 from pellucid.report import run_sections, several_sections, study_sections
 from pellucid.report.build import report
@@ -70,7 +70,7 @@ def verify(
     }
     unchecked: list[str] = []
     found = [
-        *_results(kind, subjects, root),
+        *_results(kind, subjects, root, unchecked),
         *shown("", page.outside, anew.outside),
         *shown("", page.contents, Shown([text for text in page.contents.texts if text in titles])),
         *_missing(kind, page, said),
@@ -94,14 +94,21 @@ def _present(kind: str, subjects: Sequence[str], root: Path) -> None:
         )
 
 
-def _results(kind: str, subjects: Sequence[str], root: Path) -> Iterator[Difference]:
-    """Accuracies and losses that runs keep as their results, where their predictions give others."""
+def _results(kind: str, subjects: Sequence[str], root: Path, unchecked: list[str]) -> Iterator[Difference]:
+    """Accuracies and losses that runs keep as their results, where their predictions give others.
+
+    unchecked: gets the runs of which a file is damaged.
+    """
     ids = [row.run for row in load_study(subjects[0], runs=root).rows] if kind == "study" else subjects
     for name in ids:
         if not RunFolder.exists(root, name):
             continue
-        folder = RunFolder.open(root, name)
-        result, kept = folder.result(), folder.predictions()
+        try:
+            folder = RunFolder.open(root, name)
+            result, kept = folder.result(), folder.predictions()
+        except DamagedError as error:
+            unchecked.append(str(error))
+            continue
         if result is None or kept is None or not len(kept["labels"]):
             continue
         found = evaluate(kept["logits"], kept["labels"], tuple(folder.manifest["class_names"]))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
+from pellucid.errors import DamagedError
 from pellucid.spec.study import label
 from pellucid.storage.run_folder import RunFolder
 from pellucid.storage.tensorboard import Session, write_hparams
@@ -26,10 +28,11 @@ def study_events(found: Studied) -> Path:
 
 def search_events(found: Searched) -> Path:
     """Writes a search's points, each as it was last trained; nothing of the test images."""
-    sessions = [
-        Session(RunFolder.open(found.root, run), one.config, label(one.config), test=False)
-        for one in found.ranking
-        for run in dict.fromkeys(one.runs)
-        if RunFolder.exists(found.root, run)
-    ]
+    sessions = []
+    for one in found.ranking:
+        for run in dict.fromkeys(one.runs):
+            if RunFolder.exists(found.root, run):
+                with suppress(DamagedError):  # its line says so
+                    folder = RunFolder.open(found.root, run)
+                    sessions.append(Session(folder, one.config, label(one.config), test=False))
     return write_hparams(found.root / "searches" / found.asked.name / "tensorboard", sessions)

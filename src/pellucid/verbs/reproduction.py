@@ -17,6 +17,7 @@ from pellucid.displays.display import Display, plain
 from pellucid.displays.numbers import percent
 from pellucid.displays.page import Page
 from pellucid.displays.table import Table
+from pellucid.errors import DataError, StorageError
 from pellucid.evaluation.comparison import summary
 from pellucid.spec.study import OtherImages
 from pellucid.storage.run_folder import RunFolder
@@ -125,9 +126,12 @@ def on_other_images(found: Studied) -> list[Measured]:
     """Accuracy of an arm's runs on test images that are changed by further views."""
     measured = []
     for one in found.study.other_images:
-        runs = [Run.open(found.root, row.run) for row in found.of(found.chosen[one.arm]) if row.result]
-        if runs:
-            values = [_accuracy(run, one) for run in runs]
+        values = []
+        for row in found.of(found.chosen[one.arm]):
+            if row.result:
+                with suppress(StorageError, DataError):  # n tells how many count
+                    values.append(_accuracy(Run.open(found.root, row.run), one))
+        if values:
             over = summary(values, within=(0.0, 1.0))
             measured.append(Measured(one.words, one.reported, over.n, over.mean, over.low, over.high))
     return measured

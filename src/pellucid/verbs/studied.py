@@ -276,7 +276,7 @@ class Studied:
         """By seed, of the runs that have predictions; kept, since each arm is in many pairs."""
         key = label(config)
         if key not in self._answers:
-            self._answers[key] = {}
+            read: dict[int, _Answers] = {}
             for row in self.of(config):
                 if row.result is None:
                     continue
@@ -285,7 +285,8 @@ class Studied:
                     kept = folder.predictions()
                     if kept is not None:
                         right = kept["logits"].argmax(1) == kept["labels"]
-                        self._answers[key][row.trial.seed] = _Answers(right, kept["labels"], folder.manifest)
+                        read[row.trial.seed] = _Answers(right, kept["labels"], folder.manifest)
+            self._answers[key] = read  # whole at once: a page draws its sections side by side
         return self._answers[key]
 
     def over_images(self, pair: Pair, *, family: int) -> Crossed | None:

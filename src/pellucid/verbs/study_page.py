@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from textwrap import wrap
 from typing import Any
@@ -263,13 +264,17 @@ def evidence(found: Studied, first: str, second: str, *, n: int = 20) -> ImageGr
     )
 
 
-def all_evidence(found: Studied, most: int = 2) -> list[Display]:
-    """Both sides' images of the pairs that differ most; nothing where the images are gone."""
+def largest(found: Studied, most: int = 2) -> list[tuple[str, str]]:
+    """The pairs that differ most, each both ways."""
     told = [pair for pair in found.pairs if pair.verdict in ("better", "worse")]
+    pairs = sorted(told, key=lambda one: -abs(one.difference))[:most]
+    return [two for pair in pairs for two in ((pair.first, pair.second), (pair.second, pair.first))]
+
+
+def all_evidence(found: Studied) -> list[Display]:
+    """The images behind the `largest` differences, but for those that are gone."""
     shown: list[Display] = []
-    for pair in sorted(told, key=lambda one: -abs(one.difference))[:most]:
-        try:
-            shown += [evidence(found, pair.first, pair.second), evidence(found, pair.second, pair.first)]
-        except (DataError, StorageError):
-            continue
+    for first, second in largest(found):
+        with suppress(DataError, StorageError):
+            shown.append(evidence(found, first, second))
     return shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,11 @@ def test_studies_are_listed_and_shown_with_the_runs_behind_their_lines(tmp_path:
     RunFolder.delete(tmp_path, found.rows[0].run)
     with TestClient(application(tmp_path), base_url=HOME) as client, StudyFolder(tmp_path, "rates").lock():
         assert "3 of 4 done, under way" in client.get("/studies").text
+        trials = client.get("/study/rates/section/trials", headers=PART).text
+        assert f'href="/run/{found.rows[0].run}"' not in trials and f'href="/run/{found.rows[1].run}"' in trials
+    study(replace(asked, seeds=(1,)), runs=tmp_path, workers=1)
+    with TestClient(application(tmp_path), base_url=HOME) as client:
+        assert "2 of 2 done," in client.get("/studies").text, "those of the other seed are not counted any more"
 
 
 def test_a_report_s_study_shows_what_was_claimed(client: TestClient) -> None:

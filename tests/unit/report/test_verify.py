@@ -166,6 +166,16 @@ def test_reports_of_studies_and_of_several_runs_are_verified(
         assert "12.34 %" in {one.said for one in verify(tmp_path / "r.html", runs=runs).differences}
 
 
+def test_a_damaged_run_of_a_study_is_what_is_not_checked(study: Studied, runs: Path, tmp_path: Path) -> None:
+    root = tmp_path / "runs"
+    shutil.copytree(runs, root)
+    manifest = root / study.rows[0].run / "run.json"
+    manifest.write_text(manifest.read_text()[:-20])
+    (tmp_path / "r.html").write_text(report(["rates"], runs=root).html())
+    found = verify(tmp_path / "r.html", runs=root)
+    assert not found.differences and any("run.json" in words for words in found.unchecked)
+
+
 def test_a_report_whose_runs_are_gone_says_so(page: str, run: Run, tmp_path: Path) -> None:
     (tmp_path / "r.html").write_text(page)
     with pytest.raises(UsageError, match=r"expected the runs of the report in .*, found that it is not there"):

@@ -105,6 +105,8 @@ def test_a_search_shows_nothing_of_the_test_images(tmp_path: Path) -> None:
     tags = events.Tags()["scalars"]
     assert "accuracy/validation" in tags and not any("test" in tag for tag in tags)
     assert [one.step for one in events.Scalars("loss/train")] == [1, 2]
+    (tmp_path / found.ranking[0].runs[0] / "run.json").write_text("{")
+    assert len([path for path in search_events(found).iterdir() if path.is_dir()]) == 1, "a damaged run is left out"
 
 
 def test_values_of_other_kinds_are_words_and_many_are_no_list(studied: Studied, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -197,6 +198,24 @@ def test_evidence_is_the_images_that_one_arm_alone_gets_right(
     assert (tmp_path / f"{found.study.name}-evidence.png").read_bytes().startswith(b"\x89PNG")
     monkeypatch.setattr("sys.argv", [*words, good, "--runs", str(root)])
     assert command() == 0 and "no test image is right in more seeds of" in capsys.readouterr().err
+
+
+def test_answers_are_whole_for_whoever_asks_at_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, read, begun = study(small(), runs=root), RunFolder.predictions, threading.Event()
+
+    def slow(folder: RunFolder) -> Any:
+        begun.set()
+        time.sleep(0.05)
+        return read(folder)
+
+    monkeypatch.setattr(RunFolder, "predictions", slow)
+    arms = "optimizer=adam lr=0.01", "optimizer=sgd lr=0.003"
+    one = threading.Thread(target=found.answers, args=arms)
+    one.start()
+    begun.wait()
+    both = found.answers(*arms)
+    one.join()
+    assert both is not None and len(both[0]) == len(found.study.seeds)
 
 
 def test_tuned_factors_are_chosen_on_validation_and_edges_are_told(root: Path) -> None:

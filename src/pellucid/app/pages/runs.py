@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from starlette.requests import Request
@@ -45,6 +46,7 @@ def show(request: Request) -> Response:
         "drawable": len(chosen or running),
         "stamp": stamp(rows),
         "root": str(library.root),
+        "typed": shlex.quote(str(library.root)),
     }
     if not rows:
         return render.page(request, "no_runs.html", **values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -22,6 +23,7 @@ from pellucid.errors import unknown_name
 from pellucid.report.study_sections import SECTIONS
 from pellucid.spec.study import Study
 from pellucid.verbs.studied import Studied
+from pellucid.verbs.study_row import is_begun
 
 #: Words of the sections in the page's own list of contents.
 WORDS = {"verdicts": "What stands", "evidence": "Images", "curves": "By epoch", "again": "Do it again"}
@@ -58,7 +60,7 @@ def listing(request: Request) -> Response:
         title="Studies",
         studies=list(kept.values()),
         of_reports=of_reports,
-        root=str(library.root),
+        root=shlex.quote(str(library.root)),
     )
 
 
@@ -119,7 +121,7 @@ def reported(request: Request) -> Response:
         base=Table(("", ""), [(key, str(value)) for key, value in study.base.items()]),
         begun=begun.get(study.name),
         quick=begun.get(f"{study.name}-quick"),
-        root=str(library.root),
+        root=shlex.quote(str(library.root)),
     )
 
 
@@ -142,8 +144,12 @@ def _drawn(studied: Studied, key: str, display: Any) -> Markup:
 def _links(studied: Studied, key: str, table: Table) -> Mapping[tuple[int, int], str]:
     """Addresses of the runs behind a table's lines."""
     if key == "trials" and len(table.rows) == len(studied.rows):
-        return {(k, 0): f"/run/{row.run}" for k, row in enumerate(studied.rows)}
+        begun = [is_begun(studied.root, row.run) for row in studied.rows]
+        return {(k, 0): f"/run/{row.run}" for k, row in enumerate(studied.rows) if begun[k]}
     if key == "table" and len(table.rows) == len(studied.chosen):
-        runs = [[("run", row.run) for row in studied.of(config)] for config in studied.chosen.values()]
-        return {(k, 0): f"/compare?{urlencode(pairs)}" for k, pairs in enumerate(runs)}
+        runs = [
+            [("run", row.run) for row in studied.of(config) if is_begun(studied.root, row.run)]
+            for config in studied.chosen.values()
+        ]
+        return {(k, 0): f"/compare?{urlencode(pairs)}" for k, pairs in enumerate(runs) if pairs}
     return {}
