@@ -118,8 +118,12 @@ def with_ray(path: str, trials: list[dict]) -> None:
 
 def main() -> None:
     kind, path, trials = sys.argv[1], sys.argv[2], json.loads(Path(sys.argv[3]).read_text())
-    if kind == "ray":
+    images(path)  # outside the clock, as the imports
+    if kind == "optuna":
+        import optuna  # noqa: F401
+    else:
         import ray
+        from ray import tune  # noqa: F401
 
         ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
     sweep = {"optuna": with_optuna, "ray": with_ray}[kind]

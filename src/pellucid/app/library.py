@@ -111,7 +111,7 @@ class Library:
     def studies(self) -> list[dict[str, Any]]:
         """The studies of the folder: what they ask, how far they are; `reason` where that is unreadable."""
         found = []
-        over = {str(row["id"]) for row in self.rows() if row["status"] in ("finished", "diverged")}
+        over = {str(row["id"]) for row in self.rows() if row["status"] in ("finished", "diverged", "broken")}
         for path in sorted(self.root.glob("studies/*/study.json")):
             try:
                 found.append(_study_row(StudyFolder(self.root, path.parent.name), over))
@@ -277,6 +277,7 @@ def _study_row(folder: StudyFolder, over: set[str]) -> dict[str, Any]:
     """How far a study is: how many of its trials' runs are among those that are `over`, and if a process is at it."""
     kept, progress = folder.asked(), folder.progress()
     asked = study_from_dict({**kept, "name": folder.path.name}, kept.get("beside", {}))
+    over = over | progress.errors.keys()
     done = sum(run in over for _, run in progress.of(asked)) if progress.runs else None
     return {
         "name": folder.path.name,

@@ -28,16 +28,16 @@ class Horizons:
     def __init__(self, by_config: Mapping[str, Sequence[Row]]) -> None:
         self.by_config = by_config
         self._used_up: dict[str, dict[str, float]] = {}
-        self._longest: dict[str, float] = {}
+        self._longest: dict[tuple[str, str], float] = {}
 
     def common(self, metric: str, *configs: Config) -> float:
         """The "epochs" or "seconds" to which the runs of these can be compared: means are restricted to them.
 
         What is not at its threshold by then counts with it, however early it gave up (royston2013). The shortest of
         the runs that used up what they were given without reaching it: of longer times they say nothing. Without such
-        runs the most that one of the study was given, or took.
+        runs the most that one of the study was given, or took; where a clock ends them, one of the configuration.
         """
-        return min(self.used_up(metric).get(key_of(config), self.longest(metric)) for config in configs)
+        return min(self.used_up(metric).get(key_of(config), self.longest(metric, config)) for config in configs)
 
     def used_up(self, metric: str) -> dict[str, float]:
         """By configuration the shortest of its runs that used up what they were given; only where there are such."""
@@ -50,21 +50,24 @@ class Horizons:
             self._used_up[metric] = {key: min(values) for key, values in known.items() if values}
         return self._used_up[metric]
 
-    def longest(self, metric: str) -> float:
+    def longest(self, metric: str, config: Config) -> float:
         """The most "epochs" that a run of the study was given, or the most "seconds" that one took.
 
-        Where seconds are given, so many epochs as a run has time for.
+        Where the clock ends the runs of the configuration, the seconds that they were given, or so many epochs as
+        they had time for: another one may be faster.
         """
-        if metric not in self._longest:
-            taken = [
-                value
-                for value in (row.value(metric) for rows in self.by_config.values() for row in rows)
-                if value is not None
-            ]
-            rows = [row for rows in self.by_config.values() for row in rows if row.recipe]
-            asked = [_given(row) for row in rows] if metric == "epochs" else []
-            self._longest[metric] = max([0.0, *taken, *asked])
-        return self._longest[metric]
+        key = metric, key_of(config)
+        if key not in self._longest:
+            every, own = [row for rows in self.by_config.values() for row in rows], self.by_config.get(key[1], ())
+            budgets = [float(row.recipe["time_budget"]) for row in own if row.recipe.get("time_budget") is not None]
+            asked = [float(row.recipe["epochs"]) for row in every if row.recipe and metric == "epochs"]
+            if budgets:
+                asked = budgets if metric == "seconds" else [_in_time(row) for row in own]
+            mine = [value for row in own if (value := row.value(metric)) is not None]
+            taken = [value for row in every if (value := row.value(metric)) is not None]
+            known = [*mine, *asked] if budgets else [*taken, *asked]
+            self._longest[key] = max(known, default=0.0) or max(taken, default=0.0)
+        return self._longest[key]
 
     def told(self, metric: str, *configs: Config) -> str:
         """The horizon in words, where it cuts any of these; else nothing."""
@@ -72,13 +75,12 @@ class Horizons:
         return f" (up to {self.common(metric, *configs):.4g} {metric})" if cuts else ""
 
 
-def _given(row: Row) -> float:
-    """Epochs that a run was given; of one that the clock ends those that it had time for, if that is known."""
-    epochs, budget = float(row.recipe["epochs"]), row.recipe.get("time_budget")
+def _in_time(row: Row) -> float:
+    """Epochs for which the seconds that a run was given would do, by what it took; 0 where nothing is known."""
     took, seconds = row.value("epochs"), row.value("seconds")
-    if budget is None:
-        return epochs
-    return min(epochs, float(budget) * took / seconds) if took and seconds else 0.0
+    if not took or not seconds:
+        return 0.0
+    return min(float(row.recipe["epochs"]), float(row.recipe["time_budget"]) * took / seconds)
 
 
 def waited(row: Row, metric: str, horizon: float) -> float | None:
@@ -124,7 +126,7 @@ def waiting(found: Studied, config: Config, metric: str) -> Survival | None:
     rows = [row for row in found.of(config) if row.over]
     hit = [row.reached for row in rows]
     times = [
-        float(row.value(metric) or 0.0) if row.reached or row.used_up else found.horizons.longest(metric)
+        float(row.value(metric) or 0.0) if row.reached or row.used_up else found.horizons.longest(metric, config)
         for row in rows
     ]
     return survival(times, hit) if times else None

@@ -141,8 +141,25 @@ def test_nobody_is_waited_for_beyond_what_the_clock_allows(
         folder.save_result(diverged if (spec.recipe.lr, spec.seed) == (0.2, 0) else there)
         runs.append((trial, spec.id))
     found = Studied(asked, tmp_path, runs, {})
-    assert found.horizons.longest("epochs") == epochs
+    assert found.horizons.longest("epochs", {"lr": 0.2}) == epochs
     assert found.values({"lr": 0.2}) == [epochs, 6, 6, 6, 6]
+
+
+@pytest.mark.parametrize("other", [36.0, 6.0, 0.6])
+def test_an_arm_is_not_held_to_the_epochs_that_a_faster_one_has_time_for(tmp_path: Path, other: float) -> None:
+    shared = {**BASE, "epochs": 1000, "stop_at": 0.9, "time_budget": 60.0}
+    asked = made_study("clock", shared, compare=["lr=0.1,0.2"], seeds=5, metric="epochs")
+    runs: list[tuple[Trial, str]] = []
+    for trial, spec in specs_of(asked):
+        folder = RunFolder.create(tmp_path, spec.id, manifest_of(spec))
+        seconds = other if spec.recipe.lr == 0.1 else 36.0
+        there = {"status": "finished", "epochs": 6, "seconds": seconds, "reason": "validation_accuracy reached 0.9"}
+        diverged = {"status": "diverged", "epochs": 1, "seconds": 1.0, "reason": "the loss is nan"}
+        folder.save_result(diverged if (spec.recipe.lr, spec.seed) == (0.2, 0) else there)
+        runs.append((trial, spec.id))
+    found = Studied(asked, tmp_path, runs, {})
+    assert found.values({"lr": 0.2}) == [10, 6, 6, 6, 6]
+    assert found.values({"lr": 0.2}, "seconds") == [60, 36, 36, 36, 36]
 
 
 def test_the_seconds_of_the_table_are_those_of_training(tmp_path: Path) -> None:
