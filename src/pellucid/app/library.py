@@ -18,7 +18,6 @@ from starlette.requests import Request
 
 from pellucid.engines.engine import Model
 from pellucid.errors import PellucidError, UsageError, unknown_name
-from pellucid.spec.study import study_from_dict
 from pellucid.storage.index import RunIndex
 from pellucid.storage.run_folder import RunFolder, check_id, is_locked
 from pellucid.storage.study_folder import StudyFolder
@@ -275,8 +274,7 @@ def _is_run(root: Path, run_id: str) -> bool:
 
 def _study_row(folder: StudyFolder, over: set[str]) -> dict[str, Any]:
     """How far a study is: how many of its trials' runs are among those that are `over`, and if a process is at it."""
-    kept, progress = folder.asked(), folder.progress()
-    asked = study_from_dict({**kept, "name": folder.path.name}, kept.get("beside", {}))
+    asked, progress = folder.study(), folder.progress()
     over = over | progress.errors.keys()
     done = sum(run in over for _, run in progress.of(asked)) if progress.runs else None
     return {
@@ -284,10 +282,10 @@ def _study_row(folder: StudyFolder, over: set[str]) -> dict[str, Any]:
         "trials": asked.size,
         "done": done,
         "running": is_locked(folder.path),
-        "factors": [f"{one['name']}: {len(one['levels'])}" for one in kept["factors"]],
-        "base": f"{kept['base'].get('network', 'networks')} on {kept['base'].get('data', 'several sets')}",
-        "seeds": len(kept["seeds"]),
-        "metric": str(kept["metric"]).replace("_", " "),
+        "factors": [f"{one.name}: {len(one.levels)}" for one in asked.factors],
+        "base": f"{asked.base.get('network', 'networks')} on {asked.base.get('data', 'several sets')}",
+        "seeds": len(asked.seeds),
+        "metric": asked.metric.replace("_", " "),
         "changed": datetime.fromtimestamp((folder.path / "study.json").stat().st_mtime, UTC).isoformat(),
         "reason": "",
     }

@@ -36,3 +36,4 @@ def evidence(
         say(f"no test image is right in more seeds of {first} than of {second}")
         return
     emit(str(shown.save(output or Path(f"{study}-evidence.png"))))
+    say("below each image its class, and in how many seeds the first and the second arm get it right")

@@ -12,8 +12,9 @@ def keep_freed_memory() -> bool:
     """Lets the C library keep large blocks that are freed, for this process from now on; whether it could.
 
     glibc gives blocks beyond its thresholds back to the system at once, and each step of a training asks for the same
-    megabytes again: thousands of page faults a step, up to half of its time (docs/decisions/freed-memory.md). The
-    heap may grow by a quarter, as large blocks do not fit where others lay. Other C libraries are left as they are.
+    megabytes again: thousands of page faults a step, up to two fifths of its time (docs/decisions/freed-memory.md).
+    The heap may grow by a quarter, as large blocks do not fit where others lay. Other C libraries are left as they
+    are.
     """
     if platform.libc_ver()[0] != "glibc":
         return False

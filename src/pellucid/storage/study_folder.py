@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import UsageError
-from pellucid.spec.study import Study, Trial
+from pellucid.spec.study import Study, Trial, study_from_dict
 from pellucid.storage import atomic, sealed
 from pellucid.storage.run_folder import locked
 
@@ -81,6 +81,11 @@ class StudyFolder:
     def asked(self) -> dict[str, Any]:
         """What was asked for. Raises StorageError where there is nothing, or nothing whole."""
         return sealed.read_json(self.path / "study.json")
+
+    def study(self) -> Study:
+        """The same as a study."""
+        kept = self.asked()
+        return study_from_dict({**kept, "name": self.path.name}, kept.get("beside", {}))
 
     @contextmanager
     def lock(self) -> Iterator[None]:

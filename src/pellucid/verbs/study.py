@@ -10,7 +10,7 @@ from pathlib import Path
 from pellucid.errors import UsageError, unknown_name
 from pellucid.evaluation.comparison import LOOKS
 from pellucid.spec.run import RunSpec
-from pellucid.spec.study import Study, Trial, differences, study_from_dict
+from pellucid.spec.study import Study, Trial, differences
 from pellucid.storage.runs_root import runs_root
 from pellucid.storage.study_folder import Progress, StudyFolder
 from pellucid.training.many import Executor, Outcome, opened, run_all, same_images
@@ -160,9 +160,8 @@ def load_study(name: str, *, runs: str | Path | None = None) -> Studied:
     if not (path / "study.json").is_file():
         known = sorted(one.parent.name for one in root.glob("studies/*/study.json"))
         raise unknown_name("study", name, known)
-    kept = StudyFolder(root, name).asked()
-    asked = study_from_dict({**kept, "name": name}, kept.get("beside", {}))
-    progress = StudyFolder(root, name).progress()
+    folder = StudyFolder(root, name)
+    asked, progress = folder.study(), folder.progress()
     if not progress.runs:  # begun by a version that did not note its runs
         progress = progress.with_runs({(trial.label, trial.seed): spec.id for trial, spec in specs_of(asked)})
     return Studied.of_progress(asked, root, progress)

@@ -248,7 +248,10 @@ def evidence(found: Studied, first: str, second: str, *, n: int = 20) -> ImageGr
             raise unknown_name("arm", arm, list(found.chosen))
     both = found.answers(first, second)
     if both is None:
-        raise DataError(f"{first}, {second}: expected answers to the same test images, found none or others.")
+        raise DataError(
+            f"{first}, {second}: expected answers to the same test images, found none or others. Choose two arms of "
+            "one data set with runs that are over."
+        )
     ours, theirs, labels = both
     lead = ours.mean(0) - theirs.mean(0)
     order = np.argsort(-lead, kind="stable")[:n]

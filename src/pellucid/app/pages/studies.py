@@ -60,7 +60,7 @@ def listing(request: Request) -> Response:
         title="Studies",
         studies=list(kept.values()),
         of_reports=of_reports,
-        root=shlex.quote(str(library.root)),
+        typed=shlex.quote(str(library.root)),
     )
 
 
@@ -121,7 +121,7 @@ def reported(request: Request) -> Response:
         base=Table(("", ""), [(key, str(value)) for key, value in study.base.items()]),
         begun=begun.get(study.name),
         quick=begun.get(f"{study.name}-quick"),
-        root=shlex.quote(str(library.root)),
+        typed=shlex.quote(str(library.root)),
     )
 
 
