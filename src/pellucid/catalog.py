@@ -7,12 +7,12 @@ join through entry points in the group ``pellucid.<folder>``.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from pellucid.errors import unknown_name
@@ -40,13 +40,19 @@ def names(folder: str) -> tuple[str, ...]:
 
 
 def summary(folder: str, name: str) -> str:
-    """First line of the entry's docstring, read from its source; outside entries show where they come from."""
+    """First line of the entry's docstring, read from its source; outside entries show where they come from.
+
+    Compiled and not parsed into a tree: before Python 3.11.8, two threads that build trees at a time may end in
+    SystemError (https://github.com/python/cpython/issues/106905), and importing torch builds some.
+    """
     name = check(folder, name)
     if name not in _files(folder):
         return f"from {_outside(folder)[name].value}"
-    for node in ast.parse(_files(folder)[name].read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.FunctionDef) and node.name == name:
-            return (ast.get_docstring(node) or "").partition("\n")[0]
+    path = _files(folder)[name]
+    module = compile(path.read_bytes(), path, "exec", dont_inherit=True, optimize=0)
+    for part in module.co_consts:
+        if isinstance(part, CodeType) and part.co_name == name and isinstance(part.co_consts[0], str):
+            return part.co_consts[0].partition("\n")[0]  # a docstring is the first constant
     return ""
 
 

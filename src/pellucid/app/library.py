@@ -135,7 +135,11 @@ class Library:
             return found
 
     def warm(self) -> None:
-        """Imports what draws and computes, once: two threads that do so at a time may block each other for ever."""
+        """Imports what draws and computes, once: two threads that do so at a time may block each other for ever.
+
+        Before Python 3.11.8 even reading an array from a file may fail beside it (see `catalog.summary`), so that all
+        that is computed waits for it.
+        """
         with self._importing:
             for name in HEAVY:
                 import_module(name)
@@ -180,8 +184,13 @@ class Library:
         if self._waiting >= WAITING:
             raise BusyError(f"server: expected at most {WAITING} questions at a time, found more. Ask again.")
         self._waiting += 1
+
+        def warmed() -> T:
+            self.warm()
+            return function(*arguments)
+
         try:
-            return await anyio.to_thread.run_sync(function, *arguments, limiter=limiter)
+            return await anyio.to_thread.run_sync(warmed, limiter=limiter)
         finally:
             self._waiting -= 1
 

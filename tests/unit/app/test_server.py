@@ -99,6 +99,15 @@ def test_however_the_server_is_ended_the_training_saves_its_state_and_the_waitin
     assert "--seed 1" in told and "Traceback" not in told
 
 
+def test_what_is_computed_waits_for_what_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import anyio
+
+    done: list[str] = []
+    monkeypatch.setattr(Library, "warm", lambda self: done.append("imported"))
+    anyio.run(Library(tmp_path).compute, done.append, "computed")
+    assert done == ["imported", "computed"]
+
+
 def test_what_nobody_waits_for_leaves_the_line(tmp_path: Path) -> None:
     import anyio
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,6 +46,18 @@ def test_an_entry_of_an_outside_package_is_listed_told_and_loaded(outside: None)
     assert "theirs" not in catalog.names("networks")
     assert catalog.summary("recipes", "theirs") == "from pellucid.recipes.adam:adam"
     assert catalog.load("recipes", "theirs") is adam
+
+
+def test_a_summary_is_read_without_a_syntax_tree_which_two_threads_cannot_build_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def built(*_: object, **__: object) -> None:
+        raise SystemError("AST constructor recursion depth mismatch (before=141, after=155)")
+
+    with monkeypatch.context() as patched:  # pytest itself builds trees
+        patched.setattr(ast, "parse", built)
+        told = catalog.summary("recipes", "adam")
+    assert told == (adam.__doc__ or "").partition("\n")[0]
 
 
 @pytest.mark.parametrize("name", ["lenet5-28", "lenet5_28"])

@@ -70,7 +70,6 @@ async def seconds(request: Request) -> Response:
 
     def timed() -> tuple[float, int]:
         assert form.asked is not None
-        library.warm()
         spec, splits = prepare(form.asked)
         return epoch_seconds(spec, splits), spec.recipe.epochs
 
