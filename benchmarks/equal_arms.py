@@ -21,7 +21,6 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
-import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +32,7 @@ from pellucid.evaluation.comparison import ALPHA, LOOKS, compare, interval
 from pellucid.training.environment import cpu
 from pellucid.verbs.made_study import made_study
 from pellucid.verbs.study import study
+from reference_environment import python_with
 
 BASE = {"network": "mlp", "data": "digits", "hidden_size": 32}
 SCALES = (1.0, 1.5, 2.0)
@@ -70,10 +70,7 @@ def welch(arms: Arms) -> bool:
 
 def ictonyx(draws: dict[str, list[Arms]], home: Path) -> tuple[str, dict[str, list[bool]]]:
     """Its version and what it claims."""
-    python = home / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", home], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "ictonyx"], check=True)
+    python = python_with(home, ["ictonyx"])
     plain = {name: [[arm.tolist() for arm in arms] for arms in of] for name, of in draws.items()}
     told = subprocess.run(
         [python, HERE / "references" / "ictonyx_arms.py"],

@@ -73,7 +73,9 @@ def main() -> None:
         for name, *recipe in trainings:
             command = [*PELLUCID, "train", name, "cifar10", *recipe, "--time-budget", "10", "-q", "--no-pictures"]
             child = subprocess.Popen([*command, *runs], stdout=subprocess.DEVNULL)
-            _, _, usage = os.wait4(child.pid, 0)
+            _, status, usage = os.wait4(child.pid, 0)
+            if os.waitstatus_to_exitcode(status):
+                raise subprocess.CalledProcessError(os.waitstatus_to_exitcode(status), command)
             print(f"peak memory, {' '.join([name, *recipe[1:]]):26s} {usage.ru_maxrss * 1024 / 1e9:.2f} GB")
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -32,6 +31,7 @@ from pellucid.spec.run import RunSpec
 from pellucid.training.environment import cpu
 from pellucid.training.many import run_all
 from pellucid.verbs.train import EXACT, probe_folder
+from reference_environment import python_with
 from throughput import Process, median_with_interval
 
 SEEDS = 4
@@ -70,17 +70,6 @@ def ours(trials: Sequence[dict[str, Any]], root: Path) -> tuple[float, float]:
     return seconds, float(np.mean([outcome.result["test_accuracy"] for outcome in outcomes if outcome.result]))
 
 
-def references(home: Path) -> Path:
-    """The Python of the virtual environment with torch, Optuna and Ray, made if it is not there."""
-    python = home / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", home], check=True)
-        install = [python, "-m", "pip", "install", "--quiet"]
-        subprocess.run([*install, "-c", CONSTRAINTS, "torch", "numpy", "pillow"], check=True)
-        subprocess.run([*install, "optuna", "ray[tune]"], check=True)
-    return python
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--configurations", type=int, default=4, help="of 32, in each turn")
@@ -88,7 +77,8 @@ def main() -> None:
     parser.add_argument("--references", type=Path, default=Path(__file__).parent / ".venv" / "sweeps")
     parser.add_argument("--no-whole", action="store_true", help="leave out the whole sweep")
     options = parser.parse_args()
-    python = references(options.references)
+    torch = ["-c", CONSTRAINTS, "torch", "numpy", "pillow"]
+    python = python_with(options.references, torch, ["optuna", "ray[tune]"])
     listed = subprocess.run(
         [python, "-m", "pip", "list", "--format=freeze"], capture_output=True, text=True, check=True
     )

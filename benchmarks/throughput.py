@@ -23,6 +23,7 @@ import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,6 +40,7 @@ from pellucid.spec import DataSpec, Recipe
 from pellucid.spec.shapes import trace
 from pellucid.training.environment import cpu
 from pellucid.training.fit import Progress, _epoch_steps
+from reference_environment import python_with
 
 sys.path.insert(0, str(Path(__file__).parent / "references"))
 from served import serve
@@ -113,25 +115,22 @@ class Process:
         self._process = subprocess.Popen(
             [*map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        self.about = json.loads(self._process.stdout.readline())
+        self.about = self._told()
 
     def ask(self, what: str) -> float:
         self._process.stdin.write(what + "\n")
         self._process.stdin.flush()
-        return float(json.loads(self._process.stdout.readline()))
+        return float(self._told())
+
+    def _told(self) -> Any:
+        line = self._process.stdout.readline()
+        if not line:
+            raise subprocess.CalledProcessError(self._process.wait(), self._process.args)
+        return json.loads(line)
 
     def close(self) -> None:
         self._process.stdin.close()
         self._process.wait()
-
-
-def reference_python(home: Path) -> Path:
-    """The interpreter of the environment that has TensorFlow; made if it is not there."""
-    python = home / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", home], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "tensorflow-cpu", "keras"], check=True)
-    return python
 
 
 def median_with_interval(values: NDArray[np.float64]) -> str:
@@ -200,7 +199,7 @@ def main() -> None:
     if asked.serve:
         ours(asked.serve)
         return
-    python = reference_python(asked.references)
+    python = python_with(asked.references, ["tensorflow-cpu", "keras"])
     versions = subprocess.run(
         [python, "-m", "pip", "list", "--format=freeze"], capture_output=True, text=True, check=True
     ).stdout.split()

@@ -6,7 +6,8 @@ from pellucid.spec import Recipe
 def fast_mnist(*, lr: float = 0.01, epochs: int = 1) -> Recipe:
     """Adam on one cycle over one epoch in batches of 256: with `compact`, 99 % of MNIST in seconds.
 
-    With ``--epochs 8 --shift 2`` it comes to 99.5 %, averaged over copies moved by a pixel (``evaluate --shifted``).
+    With ``--epochs 8 --shift 2``, trained on all 60,000 images, it comes to 99.5 %, averaged over copies moved by a
+    pixel (``evaluate --shifted``).
     """
     return Recipe(
         optimizer="adam",

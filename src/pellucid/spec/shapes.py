@@ -7,6 +7,7 @@ from math import prod
 
 from pellucid.errors import SpecError
 from pellucid.spec.layer import Layer, Parameters, Shape, ShapeError, shape_text
+from pellucid.spec.layers import Residual
 from pellucid.spec.network import Network
 from pellucid.spec.receptive_field import ReceptiveField, receptive_field
 
@@ -47,9 +48,10 @@ def trace(network: Network, shape: Shape) -> list[LayerTrace]:
     before = f"the image: {shape_text(shape)}"
     field: ReceptiveField | None = ReceptiveField()
     for name, layer in network.named():
-        if layer.kind == "whitening" and rows:
+        if _whitens_late(layer, first=not rows):
+            after = rows[-1].name if rows else "others of its block"
             raise SpecError(
-                f"{network.name}, layer {name}: expected to be the first layer, found it after {rows[-1].name}: its "
+                f"{network.name}, layer {name}: expected whitening to come first, found it after {after}: its "
                 "filters come from the images. Put it first."
             )
         try:
@@ -73,6 +75,18 @@ def trace(network: Network, shape: Shape) -> list[LayerTrace]:
         before = f"{name}: {shape_text(output)} from {shape_text(shape)}"
         shape = output
     return rows
+
+
+def _whitens_late(layer: Layer, *, first: bool) -> bool:
+    """Whether a layer, or one within a residual block, whitens what are no longer the images."""
+    if isinstance(layer, Residual):
+        branches = (layer.named_body(), layer.named_shortcut())
+        return any(
+            _whitens_late(inner, first=first and place == 0)
+            for branch in branches
+            for place, (_, inner) in enumerate(branch)
+        )
+    return layer.kind == "whitening" and not first
 
 
 def check(network: Network, shape: Shape, classes: int) -> list[LayerTrace]:

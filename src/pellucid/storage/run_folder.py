@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pellucid.errors import BusyError, StorageError, UsageError, unknown_name
+from pellucid.errors import BusyError, DamagedError, StorageError, UsageError, unknown_name
 from pellucid.storage import atomic, sealed
 from pellucid.storage.sealed import Tensors
 
@@ -176,17 +176,24 @@ class RunFolder:
     def latest_state(self) -> tuple[Tensors, dict[str, Any]] | None:
         """The newest state that is whole, and its progress; None if none was saved.
 
-        A damaged one is noted as an event and the one before it taken. Raises StorageError if all are damaged.
+        A damaged one is noted as an event and the one before it taken, and so is one after epochs whose numbers were
+        lost. Raises StorageError if all are damaged.
         """
         error: StorageError | None = None
+        known = len(self.metrics())
         for path in self._states():
             try:
                 tensors, metadata = sealed.read_tensors(path)
+                progress: dict[str, Any] = json.loads(metadata["progress"])
+                if progress["epochs"] > known:
+                    raise DamagedError(
+                        f"{self.path / 'metrics.jsonl'}: expected the numbers of {progress['epochs']} epochs, as "
+                        f"{path.name} comes after them, found those of {known}."
+                    )
             except StorageError as damage:
                 error = damage
                 self.append_event("damaged", file=path.name, reason=str(damage))
                 continue
-            progress: dict[str, Any] = json.loads(metadata["progress"])
             return tensors, progress
         if error is not None:
             raise error

@@ -20,6 +20,11 @@ from pellucid.spec.run import RunSpec
 from pellucid.storage.sealed import read_json, write_json
 from pellucid.training.environment import cpu
 
+#: The probe's own version: what earlier ones found is asked anew.
+PROBE = 2
+#: What of a recipe changes the cost of a step.
+QUICK = ("batch_size", "optimizer", "loss")
+
 
 @dataclass(frozen=True)
 class Decisions:
@@ -48,12 +53,14 @@ def decide(engine: Engine, spec: RunSpec, network: Any, shape: Shape, classes: i
     with engine.threads(spec.threads) as threads:
         if spec.precision != "auto":
             return Decisions(device, spec.precision, threads)
+        quick = {name: getattr(spec.recipe, name) for name in QUICK}
         question = {
             "machine": cpu(),
             "environment": engine.environment(),
             "network": network.to_dict() if hasattr(network, "to_dict") else repr(network),
             "shape": list(shape),
-            "recipe": {"batch_size": spec.recipe.batch_size, "optimizer": spec.recipe.optimizer},
+            "recipe": quick,
+            "probe": PROBE,
             "device": device,
             "threads": threads,
         }
@@ -64,8 +71,7 @@ def decide(engine: Engine, spec: RunSpec, network: Any, shape: Shape, classes: i
                 known = read_json(path)
                 return Decisions(device, str(known["precision"]), threads, dict(known["probe"]))
             except (OSError, StorageError, KeyError):
-                quick = _quick(spec.recipe)
-                precision, seconds = engine.choose_precision(network, shape, classes, quick, device=device)
+                precision, seconds = engine.choose_precision(network, shape, classes, Recipe(**quick), device=device)
             with suppress(OSError, StorageError):  # without a cache the next run asks again
                 write_json(path, {"precision": precision, "probe": seconds, "question": question})
     return Decisions(device, precision, threads, seconds)
@@ -85,8 +91,3 @@ def _alone(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _quick(recipe: Recipe) -> Recipe:
-    """Only what changes the cost of a step."""
-    return Recipe(batch_size=recipe.batch_size, optimizer=recipe.optimizer, loss=recipe.loss)

@@ -12,7 +12,7 @@ from types import FrameType
 from pellucid.errors import InterruptedRunError
 
 #: Whether this process has been asked to stop what it does, and whatever it would begin after.
-_stopping = threading.Event()
+_stopping = False
 
 
 class Interrupt:
@@ -22,7 +22,7 @@ class Interrupt:
 
     @property
     def requested(self) -> bool:
-        return self._asked or _stopping.is_set()
+        return self._asked or _stopping
 
 
 #: Signals by which a process that trains for another one is asked to stop.
@@ -37,8 +37,13 @@ def stop_on_request() -> None:
     work for the same process would be ended with it. What was held back with `held` comes now.
     """
     for request in REQUESTS:
-        signal.signal(request, lambda signum, frame: _stopping.set())
+        signal.signal(request, _stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, REQUESTS)
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    global _stopping  # no Event: setting one takes a lock, for which a second signal within would wait for ever
+    _stopping = True
 
 
 @contextmanager
@@ -53,7 +58,7 @@ def held() -> Iterator[None]:
 
 def stop_requested() -> bool:
     """Whether this process has been asked to stop by `stop_on_request`'s signals."""
-    return _stopping.is_set()
+    return _stopping
 
 
 @contextmanager

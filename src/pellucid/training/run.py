@@ -12,6 +12,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,7 +70,7 @@ def run(
 
     A run that is over yields nothing. module: the user's own network, where the spec names one. probes: folder for
     what the precision probe found. checkpoints: keep the weights after every epoch, and the first ones. earlier: a
-    finished run that a new one begins with, to the bits of one begun anew, where `goes_on` allows it.
+    finished run that a new one begins with, to the bits of one begun anew, where `goes_on` allows it and it is whole.
 
     Raises UsageError where the device that it began on is not here, DivergedError (the run is marked, its last finite
     checkpoint stays), InterruptedRunError after Ctrl-C, StorageError when a file cannot be written or another process
@@ -86,18 +87,11 @@ def run(
     if RunFolder.exists(root, spec.id):
         folder = RunFolder.open(root, spec.id)
     else:
-        before = _before(root, spec, earlier)
-        if before is not None:
-            manifest = {**before.manifest, "spec": spec.to_dict(), "created": _now()}
-        else:
+        begun = _begun_with(root, spec, earlier)
+        if begun is None:
             decisions = decide(chosen, spec, network, splits.shape, classes, probes)
-            manifest = _manifest(spec, splits, decisions, chosen)
-        try:
-            folder = RunFolder.create(root, spec.id, manifest, before=before)
-        except StorageError:
-            if not RunFolder.exists(root, spec.id):
-                raise
-            folder = RunFolder.open(root, spec.id)  # another process was quicker
+            begun = _created(root, spec, _manifest(spec, splits, decisions, chosen))
+        folder = begun
     _same_spec(folder, spec)
     with folder.lock():
         _same_images(folder, splits)  # also of a run that is over: its numbers are of other images
@@ -209,13 +203,27 @@ def goes_on(spec: RunSpec, earlier: RunSpec) -> bool:
     )
 
 
-def _before(root: Path, spec: RunSpec, earlier: str | None) -> RunFolder | None:
-    """The run to begin with, if it is there, finished and the beginning of this one."""
+def _begun_with(root: Path, spec: RunSpec, earlier: str | None) -> RunFolder | None:
+    """A new run that begins with an earlier one, if that is there, finished, whole and the beginning of this one."""
     if earlier is None or not RunFolder.exists(root, earlier):
         return None
-    found = RunFolder.open(root, earlier)
-    finished = (found.result() or {}).get("status") == "finished"
-    return found if finished and goes_on(spec, RunSpec.from_dict(found.manifest["spec"])) else None
+    with suppress(DamagedError):  # trained anew it comes to the same bits
+        before = RunFolder.open(root, earlier)
+        result = before.result() or {}
+        finished = result.get("status") == "finished" and result["epochs"] == len(before.metrics())
+        if finished and goes_on(spec, RunSpec.from_dict(before.manifest["spec"])):
+            return _created(root, spec, {**before.manifest, "spec": spec.to_dict(), "created": _now()}, before)
+    return None
+
+
+def _created(root: Path, spec: RunSpec, manifest: dict[str, Any], before: RunFolder | None = None) -> RunFolder:
+    """The new run of `spec`, or the one that another process has just made."""
+    try:
+        return RunFolder.create(root, spec.id, manifest, before=before)
+    except StorageError:
+        if not RunFolder.exists(root, spec.id):
+            raise
+        return RunFolder.open(root, spec.id)
 
 
 def _same_spec(folder: RunFolder, spec: RunSpec) -> None:

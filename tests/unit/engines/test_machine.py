@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 from pellucid.engines import pytorch
 from pellucid.engines.pytorch import machine
@@ -63,3 +64,24 @@ def test_large_batches_are_probed_with_a_part_of_them(monkeypatch: pytest.Monkey
     for size in (16, 1000):
         pytorch.choose_precision(network, shape, 10, Recipe(batch_size=size), device="cpu")
     assert seen == [16, 16, 256, 256]
+
+
+class Halved(nn.Module):
+    """Writes the answer of a layer, bf16 under autocast, into a float32 tensor."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(64, units)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = torch.zeros(len(x), 10)
+        found[torch.arange(len(x)) % 2 == 0] = self.layer(x.flatten(1)[::2])
+        return found
+
+
+def test_a_module_that_cannot_take_a_step_in_bf16_trains_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pytorch, "has_fast_bf16", lambda device: True)
+    recipe = Recipe(batch_size=16)
+    assert pytorch.choose_precision(Halved(10), (8, 8, 1), 10, recipe, device="cpu") == ("fp32", {})
+    with pytest.raises(RuntimeError, match="shape"):  # what is wrong with the module itself
+        pytorch.choose_precision(Halved(7), (8, 8, 1), 10, recipe, device="cpu")

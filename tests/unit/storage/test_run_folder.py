@@ -129,6 +129,7 @@ def check_whole(root: Path) -> None:
 def test_a_damaged_state_gives_way_to_the_one_before(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, "r", MANIFEST)
     for step in (1, 2, 3):
+        folder.append_metrics({"epoch": step})
         folder.save_state(step, tensors(step), {"epochs": step})
     states = sorted((folder.path / "states").iterdir())
     assert [path.name for path in states] == ["state-00000002.safetensors", "state-00000003.safetensors"]

@@ -11,8 +11,9 @@ import pytest
 
 from pellucid import catalog
 from pellucid.engines import pytorch
-from pellucid.spec import DataSpec
+from pellucid.spec import DataSpec, Recipe
 from pellucid.spec.run import RunSpec
+from pellucid.training import decisions
 from pellucid.training.decisions import Decisions, decide
 
 
@@ -30,9 +31,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return moments
 
 
-def decided(cache: Path) -> Decisions:
+def decided(cache: Path, loss: str = "cross_entropy") -> Decisions:
     network = catalog.load("networks", "mlp")(input_shape=(8, 8, 1))
-    spec = RunSpec(network=network, data=DataSpec(name="digits"), threads=1)
+    spec = RunSpec(network=network, data=DataSpec(name="digits"), recipe=Recipe(loss=loss), threads=1)
     return decide(pytorch, spec, network, (8, 8, 1), 10, cache)
 
 
@@ -45,3 +46,14 @@ def test_who_asks_while_another_probes_waits_for_its_answer(asked: list[float], 
 def test_without_a_folder_for_answers_each_asks_anew(asked: list[float], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert decided(tmp_path / "file").precision != decided(tmp_path / "file").precision and len(asked) == 2
+
+
+def test_another_loss_is_another_question_and_so_is_another_probe(
+    asked: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for loss in ("cross_entropy", "bce", "cross_entropy"):
+        decided(tmp_path, loss)
+    assert len(asked) == 2
+    monkeypatch.setattr(decisions, "PROBE", decisions.PROBE + 1)
+    decided(tmp_path)
+    assert len(asked) == 3

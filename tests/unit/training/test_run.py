@@ -65,6 +65,20 @@ def test_a_folder_that_nobody_could_make_is_told(
     assert not RunFolder.exists(tmp_path, long.id)
 
 
+@pytest.mark.parametrize("file", ["run.json", "metrics.jsonl", "best.safetensors", "result.json", "states/*"])
+def test_a_run_goes_on_from_no_damaged_one_but_begins_anew(file: str, tmp_path: Path) -> None:
+    short, long = spec(1), spec(3)
+    list(run(short, load(DATA), tmp_path, probes=tmp_path))
+    list(run(long, load(DATA), tmp_path / "whole", probes=tmp_path))
+    newest = max((tmp_path / short.id).glob(file))
+    newest.write_bytes(newest.read_bytes()[:-9] + b"123456789")
+    records = list(run(long, load(DATA), tmp_path, probes=tmp_path, earlier=short.id))
+    assert [record.epoch for record in records] == [1, 2, 3]
+    assert sorted(one.name for one in tmp_path.iterdir() if one.name.startswith(".")) == []
+    for name in ("metrics.jsonl", "best.safetensors", "predictions.safetensors"):
+        assert (tmp_path / long.id / name).read_bytes() == (tmp_path / "whole" / long.id / name).read_bytes()
+
+
 def finished(one: RunSpec, root: Path) -> RunFolder:
     for _ in run(one, load(DATA), root, probes=root / "probes"):
         pass
@@ -125,3 +139,19 @@ def test_a_run_that_began_on_a_device_that_is_not_here_says_so(
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(UsageError, match="expected a CUDA device, found none"):
         finished(spec(1), tmp_path)
+
+
+def test_a_state_after_epochs_whose_numbers_were_lost_is_not_gone_on_from(tmp_path: Path) -> None:
+    whole, folder = finished(spec(3), tmp_path / "whole"), finished(spec(3), tmp_path / "cut")
+    (folder.path / "result.json").unlink()
+    lines = (folder.path / "metrics.jsonl").read_bytes()
+    (folder.path / "metrics.jsonl").write_bytes(lines[:-9])
+    finished(spec(3), tmp_path / "cut")
+    for name in ("metrics.jsonl", "best.safetensors", "predictions.safetensors"):
+        assert (folder.path / name).read_bytes() == (whole.path / name).read_bytes()
+    (damage,) = (event for event in folder.events() if event["event"] == "damaged")
+    assert "expected the numbers of 3 epochs" in damage["reason"]
+    (folder.path / "result.json").unlink()
+    (folder.path / "metrics.jsonl").unlink()
+    with pytest.raises(DamagedError, match="found those of 0"):
+        finished(spec(3), tmp_path / "cut")

@@ -10,7 +10,8 @@ from folders import noise, two_classes
 from torch import nn
 
 from pellucid.errors import DataError, DivergedError, InterruptedRunError, SpecError, StorageError, UsageError
-from pellucid.spec import BatchNorm, Conv, Dense, Flatten, Network
+from pellucid.spec import BatchNorm, Conv, Dense, Flatten, Network, Residual
+from pellucid.spec.layer import Layer
 from pellucid.spec.shapes import trace
 from pellucid.spec.windowed import Whitening
 from pellucid.storage import sealed
@@ -112,5 +113,19 @@ def test_views_that_change_the_size_are_refused_where_the_network_cannot_take_th
 
 def test_whitening_comes_first() -> None:
     network = Network("late", (Conv(8, 3), BatchNorm(), Whitening(2), Flatten(), Dense(10)))
-    with pytest.raises(SpecError, match="layer whitening1: expected to be the first layer, found it after"):
+    with pytest.raises(SpecError, match="layer whitening1: expected whitening to come first, found it after"):
         trace(network, (8, 8, 1))
+
+
+@pytest.mark.parametrize("before", [(), (BatchNorm(),)])
+def test_whitening_within_a_block_sees_the_images_too(before: tuple[Layer, ...]) -> None:
+    late = Residual((BatchNorm(), Whitening(1)), shortcut=(Whitening(1),))
+    with pytest.raises(SpecError, match="layer res1: expected whitening to come first, found it after"):
+        trace(Network("late", (*before, late, Flatten(), Dense(10))), (8, 8, 1))
+    first = Residual((Whitening(1), BatchNorm()), shortcut=(Whitening(1),))
+    network = Network("first", (*before, first, Flatten(), Dense(10)))
+    if before:
+        with pytest.raises(SpecError, match="found it after bn1"):
+            trace(network, (8, 8, 1))
+    else:
+        assert trace(network, (8, 8, 1))[-1].output == (10,)

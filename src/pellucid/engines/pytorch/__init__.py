@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -80,7 +82,8 @@ def choose_precision(
 
     bf16 is chosen only if it takes at most `WORTHWHILE` of the time. Takes up to two dozen steps on made-up images,
     on a processor with no more than `PROBED` of a batch: large ones would take longer than a short training. The
-    network itself is not touched. Where the machine only emulates bf16 no step is taken, and no seconds are given.
+    network itself is not touched. Where the machine only emulates bf16 no step is taken, and no seconds are given;
+    nor where a module of the user's own takes a step in float32 and cannot in bf16.
     """
     if not has_fast_bf16(device):
         return "fp32", {}
@@ -99,5 +102,10 @@ def choose_precision(
         return trainer(own, images, scaling, recipe, seed=0, device=device, precision=precision)
 
     trainers = {precision: start(precision) for precision in ("fp32", "bf16")}
-    seconds = probe({name: partial(found.step, 0, 1e-6) for name, found in trainers.items()})
+    steps: dict[str, Callable[[], Any]] = {name: partial(found.step, 0, 1e-6) for name, found in trainers.items()}
+    steps["fp32"]()  # what is wrong with the module is told as it is
+    try:
+        seconds = probe(steps)
+    except RuntimeError:
+        return "fp32", {}
     return ("bf16" if seconds["bf16"] <= WORTHWHILE * seconds["fp32"] else "fp32"), seconds
