@@ -104,7 +104,8 @@ def test_what_is_computed_waits_for_what_is_imported(tmp_path: Path, monkeypatch
 
     done: list[str] = []
     monkeypatch.setattr(Library, "warm", lambda self: done.append("imported"))
-    anyio.run(Library(tmp_path).compute, done.append, "computed")
+    with ThreadPoolExecutor(1) as pool:  # in this thread the browser of other tests may have its own loop
+        pool.submit(anyio.run, Library(tmp_path).compute, done.append, "computed").result()
     assert done == ["imported", "computed"]
 
 
